@@ -1,0 +1,1 @@
+"""Decide what to do about a verdict and do it safely."""

@@ -1,0 +1,1 @@
+"""Remember: the journal, the views over it and the questions people ask it."""

@@ -1,0 +1,1 @@
+"""Values and wire forms that every other folder shares, and nothing that acts."""

@@ -1,0 +1,54 @@
+"""Effects: anything the engine may say. The shells around it publish, store and act on them."""
+
+from dataclasses import dataclass
+
+from schemas.judgements import Evidence, Recovery
+from schemas.observations import (
+    Approval,
+    FreezeSet,
+    KillSwitchSet,
+    LogPosition,
+    OutcomeReported,
+    ReleaseClosed,
+    ReleaseOpened,
+    SettingsChanged,
+    SuspicionChanged,
+    VerdictReached,
+)
+from schemas.orders import Command, Decision, Denied, Held, Page
+
+Said = (
+    ReleaseOpened
+    | ReleaseClosed
+    | Evidence
+    | VerdictReached
+    | SuspicionChanged
+    | Decision
+    | Held
+    | Denied
+    | Command
+    | Page
+    | OutcomeReported
+    | Recovery
+    | Approval
+    | FreezeSet
+    | KillSwitchSet
+    | SettingsChanged
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One thing that the engine said.
+
+    Attributes:
+        key: Key of the state that said it: `environment/service` or `environment`.
+        cause: Position of the observation that made it say so.
+        index: Which of that observation's effects; (cause, index) rises along one partition, which is
+            how a repeat after a restart is told from news.
+    """
+
+    key: str
+    cause: LogPosition
+    index: int
+    said: Said

@@ -1,0 +1,240 @@
+"""Observations: any fact that the engine may learn. Everything it knows came in as one of these."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from schemas.judgements import Recovery, Suspicion, Verdict
+from schemas.keys import EnvironmentName, ReleaseId, ServiceName, TemplateHash
+from schemas.orders import Outcome
+from schemas.policy import Policy
+from schemas.releases import Release
+from schemas.samples import SampleBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class LogPosition:
+    """Where in the ordered log an observation stands."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The public message that an observation was made from: what tells a repeat from news.
+
+    Attributes:
+        index: Which of the observations made from that message, for the same key.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One log record, redacted.
+
+    Attributes:
+        severity: OpenTelemetry's severity number, 1 to 24; 17 and above is an error.
+        text: Body with everything that varies or identifies masked.
+    """
+
+    time_ms: int
+    severity: int
+    pod: str
+    version: str
+    template: TemplateHash
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogBatch:
+    """Log records of one service in one environment."""
+
+    environment: EnvironmentName
+    service: ServiceName
+    lines: tuple[LogLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseStarted:
+    """A deploy event: a version began to reach an environment."""
+
+    release: Release
+
+
+class PodChange(StrEnum):
+    """What became of a pod."""
+
+    READY = "ready"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodChanged:
+    """A pod of a service came or went."""
+
+    environment: EnvironmentName
+    service: ServiceName
+    pod: str
+    version: str
+    template: TemplateHash
+    change: PodChange
+    at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Time passed, for every key of the partition: silence and deadlines replay like everything else."""
+
+    at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsChanged:
+    """The policy from here on."""
+
+    policy: Policy
+    digest: str
+    at: AwareDatetime
+
+
+class Answer(StrEnum):
+    """A human's answer."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A human answered a hold.
+
+    Attributes:
+        hold: Id of the hold.
+        by: Who; never empty.
+        channel: How it came: cli, http.
+    """
+
+    environment: EnvironmentName
+    hold: str
+    answer: Answer
+    by: str
+    channel: str
+    at: AwareDatetime
+    why: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.by:
+            raise ValueError("an approval names nobody, expected who answered")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeSet:
+    """No actions in an environment until an instant; an instant in the past lifts the freeze."""
+
+    environment: EnvironmentName
+    until: AwareDatetime
+    by: str
+    at: AwareDatetime
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillSwitchSet:
+    """No actions in an environment at all while it is on."""
+
+    environment: EnvironmentName
+    is_on: bool
+    by: str
+    at: AwareDatetime
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeReported:
+    """The executor finished a command."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseOpened:
+    """A service began to watch a release: told to its environment."""
+
+    release: Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseClosed:
+    """A service stopped watching a release: told to its environment."""
+
+    release: ReleaseId
+    environment: EnvironmentName
+    at: AwareDatetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictReached:
+    """A service's judge spoke: told to its environment, with what blame needs."""
+
+    verdict: Verdict
+    suspicion: Suspicion
+    release: Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspicionChanged:
+    """Damage at a release that has no verdict yet moved: told to its environment, where blame ranks it."""
+
+    suspicion: Suspicion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryJudged:
+    """A service fared so after an action: told to its environment."""
+
+    recovery: Recovery
+
+
+Body = (
+    SampleBatch
+    | LogBatch
+    | ReleaseStarted
+    | PodChanged
+    | Tick
+    | SettingsChanged
+    | Approval
+    | FreezeSet
+    | KillSwitchSet
+    | OutcomeReported
+    | ReleaseOpened
+    | ReleaseClosed
+    | VerdictReached
+    | SuspicionChanged
+    | RecoveryJudged
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One entry of the ordered log.
+
+    Attributes:
+        key: `environment/service` for the service's engine, `environment` for the environment's,
+            "" for every key of the partition.
+        position: Where it stands in the log.
+        origin: The message it was made from; None when it was put on the log directly.
+    """
+
+    key: str
+    body: Body
+    position: LogPosition
+    origin: Origin | None = None

@@ -1,0 +1,213 @@
+"""What is decided, ordered and done: decisions, holds, commands and outcomes."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from schemas.keys import (
+    NO_TEMPLATE,
+    CommandId,
+    DecisionId,
+    EnvironmentName,
+    ReleaseId,
+    ServiceName,
+    TemplateHash,
+)
+from schemas.releases import Target
+
+
+class Playbook(StrEnum):
+    """What to do about a verdict."""
+
+    ROLLBACK = "rollback"
+    PROMOTE = "promote"
+    PAGE = "page"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """One release's place in the ranking of blame.
+
+    Attributes:
+        score: Higher is more to blame; comparable within one ranking only.
+        why: What speaks for and against, in words.
+    """
+
+    release: ReleaseId
+    service: ServiceName
+    score: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A playbook chosen for a release, and why.
+
+    Attributes:
+        verdict: Id of the verdict that led here.
+        suspects: Ranking of blame, most to blame first; empty when nothing is blamed.
+        rule: Which line of the policy decided.
+        needs_approval: A human must agree before anything changes.
+        alternatives: What else was considered and why not.
+        settings: Digest of the policy that decided.
+    """
+
+    id: DecisionId
+    release: ReleaseId
+    environment: EnvironmentName
+    service: ServiceName
+    version: str
+    verdict: str
+    playbook: Playbook
+    at: AwareDatetime
+    why: str
+    rule: str
+    needs_approval: bool
+    confidence: float
+    suspects: tuple[Suspect, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    settings: str = ""
+
+
+class Guard(StrEnum):
+    """What can hold or deny a decision."""
+
+    APPROVAL = "approval"
+    BUDGET = "budget"
+    COOLDOWN = "cooldown"
+    FREEZE = "freeze"
+    KILL_SWITCH = "kill_switch"
+    BLAST_RADIUS = "blast_radius"
+    NO_TARGET = "no_target"
+    NO_ROLLBACK_TEMPLATE = "no_rollback_template"
+    ROLLBACK_OF_ROLLBACK = "rollback_of_rollback"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    AMBIGUOUS_BLAME = "ambiguous_blame"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A decision waits: for a human's answer until `expires_at`, or for good when that is None.
+
+    Attributes:
+        id: What a human approves or rejects by.
+        command: The command that approval would release; None when there is nothing to approve.
+    """
+
+    id: str
+    decision: DecisionId
+    release: ReleaseId
+    environment: EnvironmentName
+    service: ServiceName
+    guard: Guard
+    reason: str
+    at: AwareDatetime
+    expires_at: AwareDatetime | None = None
+    command: "Command | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """A decision will not be carried out."""
+
+    id: str
+    decision: DecisionId
+    release: ReleaseId
+    environment: EnvironmentName
+    service: ServiceName
+    guard: Guard
+    reason: str
+    at: AwareDatetime
+
+
+class CommandKind(StrEnum):
+    """What the executor can be ordered to do. Each names an absolute target state, so twice is once."""
+
+    UNDO = "undo"
+    PROMOTE = "promote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """An order to bring a target to a template.
+
+    Attributes:
+        template: Template hash that the target must run when this is done.
+        expected_template: Template hash that is being replaced: the order is refused when something
+            else runs by then; "" skips the check.
+        approved_by: Who agreed, as "name via channel"; "" when nobody had to.
+    """
+
+    id: CommandId
+    kind: CommandKind
+    decision: DecisionId
+    release: ReleaseId
+    environment: EnvironmentName
+    service: ServiceName
+    target: Target
+    template: TemplateHash
+    expected_template: TemplateHash
+    issued_at: AwareDatetime
+    expires_at: AwareDatetime
+    approved_by: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.template:
+            raise ValueError(f"command {self.id} names no template, expected an absolute target")
+
+
+class OutcomeKind(StrEnum):
+    """How a command ended."""
+
+    DONE = "done"
+    ALREADY_DONE = "already_done"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the executor saw when it read the world back.
+
+    Attributes:
+        id: Derived from the command.
+        template_before: Template that ran when the command arrived; "" when unknown.
+        template_after: Template that runs now, as read back; "" when unknown.
+        detail: One sentence: what was changed, or what stood in the way.
+    """
+
+    id: str
+    command: CommandId
+    kind: OutcomeKind
+    command_kind: CommandKind
+    release: ReleaseId
+    environment: EnvironmentName
+    service: ServiceName
+    target: Target
+    started_at: AwareDatetime
+    at: AwareDatetime
+    detail: str
+    template_before: TemplateHash = NO_TEMPLATE
+    template_after: TemplateHash = NO_TEMPLATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A human should look.
+
+    Attributes:
+        id: Derived from what it is about, so that one thing pages once.
+        about: Id of the verdict, hold, outcome or recovery behind it.
+    """
+
+    id: str
+    environment: EnvironmentName
+    service: ServiceName
+    release: ReleaseId | None
+    about: str
+    summary: str
+    at: AwareDatetime

@@ -1,0 +1,193 @@
+"""Policy: which signals judge a service, what false rollbacks may cost, and who acts alone.
+
+The values only; `actions/policy_file.py` reads them from YAML.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from schemas.keys import EnvironmentName, ServiceName
+from schemas.releases import Target, TargetKind
+from schemas.signals import Selector, Signal, default_signals, requests_selector
+
+_STRICT = ConfigDict(extra="forbid")
+_SHORT_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+def _duration(value: Any) -> Any:
+    """Turn `1h30m`, `90s` into a timedelta; leave ISO 8601 and timedeltas to the validator."""
+    if isinstance(value, str) and value and (match := _SHORT_DURATION.fullmatch(value)):
+        hours, minutes, seconds = (float(part or 0) for part in match.groups())
+        return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if isinstance(value, (int, float)):
+        # pydantic turns a ValueError, and no TypeError, into a validation error.
+        raise ValueError("a duration needs a unit, such as 90s, 30m or 1h30m")  # noqa: TRY004
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+PositiveDuration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+Alpha = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeSettings:
+    """How a release is judged.
+
+    Attributes:
+        interval: Width of one look: samples of a pod are added up over it. Shorter finds sooner and
+            has fewer requests a look; not below the senders' reporting interval.
+        alpha: Chance, per release and over all looks and signals together, of calling a good one harmful.
+        watch: How long a release is watched. Longer finds slow damage and promotes later.
+        min_watch: A release is not called healthy before.
+        min_intervals: Nor before its canary spoke in so many intervals.
+        quiet: How much of the time before a release tells what is normal.
+        lateness: How long after an interval's end its samples may still come in.
+        silent_intervals: A canary that stays silent for so many intervals while its stable twins
+            speak is harmful.
+        skew: Samples whose time is further ahead of the log's time are refused: a clock is wrong.
+        max_pods: Pods of one service beyond so many are counted together; bounds memory.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    interval: PositiveDuration = timedelta(seconds=60)
+    alpha: Alpha = 0.01
+    watch: PositiveDuration = timedelta(minutes=30)
+    min_watch: Duration = timedelta(minutes=10)
+    min_intervals: Annotated[int, Field(ge=1)] = 5
+    quiet: PositiveDuration = timedelta(hours=1)
+    lateness: Duration = timedelta(seconds=5)
+    silent_intervals: Annotated[int, Field(ge=1)] = 3
+    skew: PositiveDuration = timedelta(minutes=5)
+    max_pods: Annotated[int, Field(ge=2)] = 200
+
+
+class Autonomy(StrEnum):
+    """Who acts.
+
+    ALONE: the command goes out at once. ASK: a human approves first. SHADOW: nothing goes out and
+    everything is said.
+    """
+
+    ALONE = "alone"
+    ASK = "ask"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings:
+    """What stands between a decision and the world.
+
+    Attributes:
+        rollback: Who rolls a harmful release back.
+        promote: Who promotes a healthy canary.
+        min_confidence: Below it, a rollback asks a human even where it may act alone.
+        approval_expires: No answer by then means no action.
+        budget: Rollbacks allowed in an environment within `budget_window`; one more is held.
+        cooldown: After an action on a service, the next one on it waits for a human so long.
+        command_expires: A command that was not begun by then is refused by the executor.
+        recovery: How long after an action the service may take to recover before a human is paged.
+        blame_wait: How long a harmful verdict waits for its neighbours' evidence before somebody is
+            blamed. Longer blames better among concurrent releases; a release that is alone in its
+            environment never waits.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    rollback: Autonomy = Autonomy.ASK
+    promote: Autonomy = Autonomy.ALONE
+    min_confidence: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
+    approval_expires: PositiveDuration = timedelta(minutes=30)
+    budget: Annotated[int, Field(ge=0)] = 3
+    budget_window: PositiveDuration = timedelta(hours=1)
+    cooldown: Duration = timedelta(minutes=10)
+    command_expires: PositiveDuration = timedelta(minutes=5)
+    recovery: PositiveDuration = timedelta(minutes=10)
+    blame_wait: Duration = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetPattern:
+    """What runs a service; `{service}` and `{environment}` stand for their names."""
+
+    __pydantic_config__ = _STRICT
+
+    kind: TargetKind = TargetKind.DEPLOYMENT
+    cluster: str = "default"
+    namespace: str = "{environment}"
+    workload: str = "{service}"
+
+    def target(self, environment: EnvironmentName, service: ServiceName) -> Target:
+        """Return the target of one service in one environment."""
+
+        def filled(pattern: str) -> str:
+            return pattern.replace("{service}", service).replace("{environment}", environment)
+
+        return Target(
+            kind=self.kind,
+            cluster=filled(self.cluster),
+            namespace=filled(self.namespace),
+            workload=filled(self.workload),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What holds for the services and environments that it is given to."""
+
+    __pydantic_config__ = _STRICT
+
+    judge: JudgeSettings = field(default_factory=JudgeSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
+    signals: tuple[Signal, ...] = field(default_factory=default_signals)
+    traffic: Selector = field(default_factory=requests_selector)
+    target: TargetPattern = field(default_factory=TargetPattern)
+
+    def __post_init__(self) -> None:
+        names = [signal.name for signal in self.signals]
+        if len(set(names)) != len(names):
+            raise ValueError(f"signals are {', '.join(names)}, expected each name once")
+        if not any(signal.share > 0 for signal in self.signals):
+            raise ValueError("no signal has a share above 0, expected at least one that can convict")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Rules by `environment/service`; `*` stands for any.
+
+    Raises:
+        ValueError: there is no rule `*/*`, or a key is not two names with a slash between them.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    rules: dict[str, Rule]
+
+    def __post_init__(self) -> None:
+        if "*/*" not in self.rules:
+            raise ValueError("policy has no rule */*, expected one for what nothing else names")
+        for key in self.rules:
+            if key.count("/") != 1:
+                raise ValueError(f"rule is named {key}, expected environment/service")
+
+    def rule(self, environment: EnvironmentName, service: ServiceName) -> tuple[str, Rule]:
+        """Return the most specific rule for a service in an environment, and its name.
+
+        A service's own rule wins over its environment's.
+        """
+        for key in (f"{environment}/{service}", f"*/{service}", f"{environment}/*"):
+            if key in self.rules:
+                return key, self.rules[key]
+        return "*/*", self.rules["*/*"]
+
+
+def default_policy() -> Policy:
+    """Return the policy of an installation that wrote none: development acts alone, all else asks."""
+    alone = Rule(gate=GateSettings(rollback=Autonomy.ALONE))
+    return Policy(rules={"*/*": Rule(), "dev/*": alone, "development/*": alone})

@@ -1,0 +1,62 @@
+"""Releases: one version of one service reaching one environment, and what would take it back."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from schemas.instants import require_aware
+from schemas.keys import NO_TEMPLATE, EnvironmentName, ReleaseId, ServiceName, TemplateHash
+
+
+class TargetKind(StrEnum):
+    """What kind of thing runs a service."""
+
+    DEPLOYMENT = "deployment"
+    PROCESSES = "processes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The object that an action changes."""
+
+    kind: TargetKind
+    cluster: str
+    namespace: str
+    workload: str
+
+    @property
+    def key(self) -> str:
+        """Return the Kafka key that keeps commands to one object in order."""
+        return f"{self.cluster}/{self.namespace}/{self.workload}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A version that was deployed.
+
+    Attributes:
+        template: Hash of the pod template that runs this version; "" when the event did not say.
+        rollback_template: Hash to go back to, as the event named it; "" when it did not.
+        target: What runs it; None when neither event nor policy says.
+        started_at: When the deploy event says it began.
+        event: Identity of the deploy event, as "source id".
+        chain: CDEvents chain id, or "".
+    """
+
+    id: ReleaseId
+    environment: EnvironmentName
+    service: ServiceName
+    version: str
+    started_at: AwareDatetime
+    template: TemplateHash = NO_TEMPLATE
+    rollback_template: TemplateHash = NO_TEMPLATE
+    target: Target | None = None
+    commit: str = ""
+    event: str = ""
+    chain: str = ""
+
+    def __post_init__(self) -> None:
+        require_aware("started_at", self.started_at)
+        if not self.service or not self.environment:
+            raise ValueError("a release needs a service and an environment")

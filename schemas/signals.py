@@ -1,0 +1,151 @@
+"""Signals: what of a service's telemetry is watched, and which way is bad."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import ConfigDict
+
+from schemas.keys import SignalName
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+class Direction(StrEnum):
+    """Which way of moving is damage."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class SignalKind(StrEnum):
+    """How a signal's numbers come about, which decides the test that weighs them.
+
+    COUNTS: events out of an exposure (errors of requests). MEANS: a sum over a count (latency of
+    requests). LEVELS: a gauge that is read now and then (memory). Counts beat ratios: a ratio
+    without its exposure is a LEVEL.
+    """
+
+    COUNTS = "counts"
+    MEANS = "means"
+    LEVELS = "levels"
+
+
+class Field(StrEnum):
+    """Which number of a telemetry point a series carries."""
+
+    VALUE = "value"
+    COUNT = "count"
+    SUM = "sum"
+    BUCKET = "bucket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector:
+    """Which series add up to one side of a signal.
+
+    Attributes:
+        metric: Metric's name as OpenTelemetry writes it; Prometheus' spelling (dots and slashes as
+            underscores, unit and `_total` suffixes) matches as well.
+        field: Which number of the point; VALUE for gauges and sums.
+        where: Attribute name to a regular expression that must match the whole value. A series
+            without the attribute does not match.
+        without: Attribute name to a regular expression that must not match the whole value.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    metric: str
+    field: Field = Field.VALUE
+    where: tuple[tuple[str, str], ...] = ()
+    without: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One thing to watch about a service.
+
+    Attributes:
+        name: What people call it, such as `errors`.
+        kind: Which test weighs it.
+        direction: Which way is bad.
+        events: What is counted, summed or read.
+        exposure: For COUNTS and MEANS: out of how many; None for LEVELS.
+        margin_ratio: Relative change that nobody minds and that is part of "no damage": 0.1 lets a
+            level rise by a tenth. Too small convicts trifles on busy services; too large is late.
+        margin_floor: Absolute change in the signal's unit that nobody minds, whatever the ratio.
+        share: Share of the release's false-rollback budget that this signal may spend, relative to
+            the other signals' shares; 0 shows the signal and never convicts by it.
+        unit: UCUM unit, for people.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    name: SignalName
+    kind: SignalKind
+    direction: Direction = Direction.UP
+    events: Selector
+    exposure: Selector | None = None
+    margin_ratio: float = 0.1
+    margin_floor: float = 0.0
+    share: float = 1.0
+    unit: str = "1"
+
+    def __post_init__(self) -> None:
+        if (self.exposure is None) != (self.kind is SignalKind.LEVELS):
+            raise ValueError(
+                f"signal {self.name} is of kind {self.kind}, expected an exposure unless it is levels"
+            )
+        if self.margin_ratio < 0 or self.margin_floor < 0 or self.share < 0:
+            raise ValueError(f"signal {self.name}: margins and share must not be negative")
+
+
+def default_signals() -> tuple[Signal, ...]:
+    """Return the signals of an HTTP service under the OpenTelemetry semantic conventions, v1.44.
+
+    Source: opentelemetry.io/docs/specs/semconv, HTTP server metrics and process metrics.
+    """
+    duration = "http.server.request.duration"
+    requests = Selector(metric=duration, field=Field.COUNT)
+    return (
+        Signal(
+            name=SignalName("errors"),
+            kind=SignalKind.COUNTS,
+            events=Selector(
+                metric=duration, field=Field.COUNT, where=(("http.response.status_code", "5.."),)
+            ),
+            exposure=requests,
+            margin_ratio=0.25,
+            margin_floor=0.005,
+            share=2.0,
+        ),
+        Signal(
+            name=SignalName("latency"),
+            kind=SignalKind.MEANS,
+            events=Selector(metric=duration, field=Field.SUM),
+            exposure=requests,
+            margin_ratio=0.2,
+            margin_floor=0.002,
+            unit="s",
+        ),
+        Signal(
+            name=SignalName("log_errors"),
+            kind=SignalKind.COUNTS,
+            events=Selector(metric="suture.log.records", where=(("severity", "error|fatal"),)),
+            exposure=requests,
+            margin_ratio=0.5,
+            margin_floor=0.01,
+        ),
+        Signal(
+            name=SignalName("memory"),
+            kind=SignalKind.LEVELS,
+            events=Selector(metric="process.memory.usage"),
+            margin_ratio=0.5,
+            share=0.0,
+            unit="By",
+        ),
+    )
+
+
+def requests_selector() -> Selector:
+    """Return what counts as traffic for the presence checks."""
+    return Selector(metric="http.server.request.duration", field=Field.COUNT)
