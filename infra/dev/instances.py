@@ -158,7 +158,8 @@ def create(part: str, name: str | None = None) -> Instance:
         draft = state_root() / f".{directory.name}.new"
         leftovers.remove_folder(draft)
         draft.mkdir(parents=True)
-        created = datetime.now(UTC).isoformat(timespec="seconds")
+        now = datetime.now(UTC)  # noqa: TID251  # For people who read the status; nothing is decided by it.
+        created = now.isoformat(timespec="seconds")
         instance = Instance(directory=draft, part=part, created=created, owner=owner)
         instance.save()
         draft.rename(directory)

@@ -9,11 +9,10 @@ crash: same data, same addresses.
 
 from __future__ import annotations
 
-import base64
+import secrets
 import shutil
 import signal
 import subprocess
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -198,9 +197,8 @@ def _server_properties(data: Path, ports: dict[str, int], controller_port: int) 
 
 
 def _format(instance: Instance, jars: Path, properties: Path) -> None:
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    # An id that begins with a dash would be read as an option.
-    cluster = "S" + cluster[1:]
+    # Sixteen bytes in base64. One that began with a dash would be read as an option.
+    cluster = "S" + secrets.token_urlsafe(16)[1:]
     command = _java(jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -7,7 +7,6 @@ code serves an orderly end and the remains of a killed run.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -38,7 +37,7 @@ def remove(directory: Path, bridges: Sequence[str], *, mark: tuple[str, str]) ->
     for address in directory.glob("containerd/state/io.containerd.runtime.v2.task/*/*/address"):
         Path(address.read_text().strip().removeprefix("unix://")).unlink(missing_ok=True)
     for link in CONTAINER_LOGS.glob("*") if CONTAINER_LOGS.is_dir() else ():
-        if link.is_symlink() and os.readlink(link).startswith(f"{directory}/"):
+        if link.is_symlink() and link.readlink().is_relative_to(directory):
             link.unlink(missing_ok=True)
     for bridge in bridges:
         subprocess.run(["ip", "link", "delete", bridge], capture_output=True, check=False)
