@@ -87,6 +87,7 @@ class Guard(StrEnum):
     EXPIRED = "expired"
     AMBIGUOUS_BLAME = "ambiguous_blame"
     SUPERSEDED = "superseded"
+    SHADOW = "shadow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

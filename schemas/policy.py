@@ -90,6 +90,9 @@ class GateSettings:
         min_confidence: Below it, a rollback asks a human even where it may act alone.
         approval_expires: No answer by then means no action.
         budget: Rollbacks allowed in an environment within `budget_window`; one more is held.
+        blast_radius: Services of an environment that may be rolled back within `budget_window`; one
+            more is held, because what hits many services at once is seldom their releases. None
+            for no limit.
         cooldown: After an action on a service, the next one on it waits for a human so long.
         command_expires: A command that was not begun by then is refused by the executor.
         recovery: How long after an action the service may take to recover before a human is paged.
@@ -106,6 +109,7 @@ class GateSettings:
     approval_expires: PositiveDuration = timedelta(minutes=30)
     budget: Annotated[int, Field(ge=0)] = 3
     budget_window: PositiveDuration = timedelta(hours=1)
+    blast_radius: Annotated[int, Field(ge=1)] | None = None
     cooldown: Duration = timedelta(minutes=10)
     command_expires: PositiveDuration = timedelta(minutes=5)
     recovery: PositiveDuration = timedelta(minutes=10)
