@@ -1,7 +1,6 @@
 """JSON forms of the values: one door to pydantic, so that every wire form is checked the same way."""
 
 import hashlib
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,10 +10,15 @@ from schemas.errors import SchemaError
 T = TypeVar("T")
 
 
-@cache
+_adapters: dict[Any, TypeAdapter[Any]] = {}
+
+
 def adapter(kind: Any) -> TypeAdapter[Any]:
     """Return the validator and serialiser of a type; building one is slow, so each is built once."""
-    return TypeAdapter(kind)
+    found = _adapters.get(kind)
+    if found is None:
+        found = _adapters[kind] = TypeAdapter(kind)
+    return found
 
 
 def to_json(value: object, kind: type[Any] | None = None) -> bytes:
@@ -31,7 +35,7 @@ def from_json(kind: type[T], data: bytes | str) -> T:
     try:
         value: T = adapter(kind).validate_json(data)
     except ValidationError as error:
-        raise SchemaError(explain(kind.__name__, error)) from error
+        raise SchemaError(explain(getattr(kind, "__name__", str(kind)), error)) from error
     return value
 
 
@@ -44,7 +48,7 @@ def from_python(kind: type[T], data: object) -> T:
     try:
         value: T = adapter(kind).validate_python(data)
     except ValidationError as error:
-        raise SchemaError(explain(kind.__name__, error)) from error
+        raise SchemaError(explain(getattr(kind, "__name__", str(kind)), error)) from error
     return value
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
 from schemas.keys import NO_TEMPLATE, EnvironmentName, ServiceName, TemplateHash
 from schemas.signals import Field
@@ -37,6 +38,8 @@ class Series:
         upper_bound: For BUCKET: the bucket's inclusive upper edge in the metric's unit; may be
             infinite. None otherwise.
     """
+
+    __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
 
     metric: str
     field: Field = Field.VALUE
