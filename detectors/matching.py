@@ -1,0 +1,147 @@
+"""Which series feed which side of a signal, in OpenTelemetry's spelling and in Prometheus'."""
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from schemas.codec import digest
+from schemas.policy import Rule
+from schemas.samples import Series
+from schemas.signals import Field, Selector
+
+LOG_RECORDS = "suture.log.records"
+"""Metric under which log lines are counted; its attribute `severity` is debug, info, warn, error or fatal."""
+
+_CALLERS = ("suture_caller", "client_service", "peer_service", "source_workload")
+_OTHER = re.compile(r"[^a-z0-9]+")
+_UNITS = ("_total", "_seconds", "_milliseconds", "_bytes", "_ratio", "_percent")
+_FIELDS = {Field.COUNT: "_count", Field.SUM: "_sum", Field.BUCKET: "_bucket"}
+_MOST_SERIES = 100_000
+
+
+def plain(name: str) -> str:
+    """Return a metric's or attribute's name in the spelling that both worlds share.
+
+    >>> plain("http.response.status_code")
+    'http_response_status_code'
+    """
+    return _OTHER.sub("_", name.lower()).strip("_")
+
+
+def without_unit(name: str) -> str:
+    """Return a plain metric name without the suffixes that Prometheus' exporters add.
+
+    >>> without_unit("http_requests_total"), without_unit("http_server_request_duration_seconds")
+    ('http_requests', 'http_server_request_duration')
+    """
+    for _ in range(2):
+        for unit in _UNITS:
+            name = name.removesuffix(unit)
+    return name
+
+
+def selector_key(selector: Selector) -> str:
+    """Return the name under which a window keeps what a selector matches; equal selectors share it."""
+    return _selector_key(selector)
+
+
+@lru_cache(maxsize=4096)
+def _selector_key(selector: Selector) -> str:
+    return digest(selector)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a series feeds.
+
+    Attributes:
+        key: The series' name within its pod.
+        selectors: Keys of the selectors that it matches; empty when nobody asked for it.
+        edge: The caller whose requests it counts; "" when it says none.
+    """
+
+    key: str
+    selectors: tuple[str, ...]
+    edge: str
+
+
+@dataclass(slots=True)
+class Matcher:
+    """The selectors of one rule, and a memory of the series that were matched against them."""
+
+    selectors: tuple["_Pattern", ...]
+    known: dict[Series, Feed] = field(default_factory=dict)
+
+    def feed(self, series: Series) -> Feed:
+        """Return what a series feeds."""
+        found = self.known.get(series)
+        if found is None:
+            if len(self.known) >= _MOST_SERIES:
+                self.known.clear()
+            found = self.known[series] = self._match(series)
+        return found
+
+    def _match(self, series: Series) -> Feed:
+        attributes = {plain(name): value for name, value in series.attributes}
+        name = plain(series.metric)
+        matched = tuple(
+            pattern.key for pattern in self.selectors if pattern.matches(name, series.field, attributes)
+        )
+        edge = next((attributes[caller] for caller in _CALLERS if attributes.get(caller)), "")
+        parts = [series.metric, series.field, series.temporality, str(series.upper_bound)]
+        parts += [f"{key}={value}" for key, value in series.attributes]
+        return Feed("\x1f".join(parts), matched, edge)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A selector, ready to match."""
+
+    key: str
+    name: str
+    field: Field
+    where: tuple[tuple[str, re.Pattern[str]], ...]
+    without: tuple[tuple[str, re.Pattern[str]], ...]
+
+    def matches(self, name: str, field_: Field, attributes: dict[str, str]) -> bool:
+        suffix = _FIELDS.get(self.field, "")
+        is_suffixed = bool(suffix) and field_ is Field.VALUE and name.endswith(suffix)
+        if field_ is not self.field and not is_suffixed:
+            return False
+        if is_suffixed or (suffix and name.endswith(suffix)):
+            name = name.removesuffix(suffix)
+        if name != self.name and without_unit(name) != without_unit(self.name):
+            return False
+        for key, pattern in self.where:
+            value = attributes.get(key)
+            if value is None or not pattern.fullmatch(value):
+                return False
+        return not any(key in attributes and p.fullmatch(attributes[key]) for key, p in self.without)
+
+
+def matcher(rule: Rule) -> Matcher:
+    """Return the matcher of a rule's signals and traffic; equal rules share one."""
+    asked: list[Selector] = [rule.traffic]
+    for signal in rule.signals:
+        asked.append(signal.events)
+        if signal.exposure is not None:
+            asked.append(signal.exposure)
+    return _matcher(tuple(dict.fromkeys(asked)))
+
+
+@lru_cache(maxsize=256)
+def _matcher(selectors: tuple[Selector, ...]) -> Matcher:
+    return Matcher(tuple(_pattern(selector) for selector in selectors))
+
+
+def _pattern(selector: Selector) -> _Pattern:
+    def compiled(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, re.Pattern[str]], ...]:
+        return tuple((plain(name), re.compile(expression)) for name, expression in pairs)
+
+    return _Pattern(
+        key=selector_key(selector),
+        name=plain(selector.metric),
+        field=selector.field,
+        where=compiled(selector.where),
+        without=compiled(selector.without),
+    )

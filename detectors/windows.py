@@ -1,0 +1,318 @@
+"""Windows: what every pod of one service said lately, interval by interval.
+
+State of the engine: plain and mutable, so that it can be written as JSON and read back exactly.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from detectors.matching import LOG_RECORDS, Feed, matcher
+from detectors.tracks import RecentPoints, Track, interval_of
+from schemas.instants import to_ms
+from schemas.keys import NO_TEMPLATE, TemplateHash
+from schemas.observations import LogBatch, PodChange, PodChanged
+from schemas.policy import Rule
+from schemas.samples import SampleBatch, Series, Temporality
+
+MOST_SERIES = 4096
+"""Series of one pod that are followed; more are refused, which bounds memory against runaway attributes."""
+
+MOST_EDGES = 32
+"""Callers of one pod that are kept apart; more are counted together as `(others)`."""
+
+_MILLISECOND = timedelta(milliseconds=1)
+_SEVERITIES = ((21, "fatal"), (17, "error"), (13, "warn"), (9, "info"), (1, "debug"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """Samples that were not believed, by reason.
+
+    Attributes:
+        ahead: Their time is further ahead of the log's than `judge.skew`: a clock is wrong.
+        late: Older than what is kept.
+        repeated: A reading of that series at that time was there already.
+        crowded: The pod sends more series than are followed.
+    """
+
+    ahead: int = 0
+    late: int = 0
+    repeated: int = 0
+    crowded: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return how many were refused."""
+        return self.ahead + self.late + self.repeated + self.crowded
+
+
+@dataclass(slots=True, kw_only=True)
+class Pod:
+    """One pod, process or instance, and what it said.
+
+    Attributes:
+        first_ms: Time of its first sample that was believed; None before.
+        last_ms: Time of its newest one.
+        ready_ms: When the cluster called it ready; None when nobody said.
+        deleted_ms: When it was deleted; None while it lives.
+        refused_ahead: Samples refused for a time ahead of the log's since it last was believed.
+        spoken: Samples an interval, whatever they said.
+        tracks: By selector and edge, as `key|edge`.
+        series: Newest points of each series, by the series' name.
+    """
+
+    name: str
+    version: str = ""
+    template: TemplateHash = NO_TEMPLATE
+    first_ms: int | None = None
+    last_ms: int | None = None
+    ready_ms: int | None = None
+    deleted_ms: int | None = None
+    refused_ahead: int = 0
+    spoken: Track = field(default_factory=Track)
+    tracks: dict[str, Track] = field(default_factory=dict)
+    series: dict[str, RecentPoints] = field(default_factory=dict)
+
+    @property
+    def born_ms(self) -> int | None:
+        """Return when it was ready, or else first spoke."""
+        return self.ready_ms if self.ready_ms is not None else self.first_ms
+
+    def edges(self, selector: str) -> list[str]:
+        """Return the callers that a selector's readings name, sorted."""
+        start = f"{selector}|"
+        return sorted(key[len(start) :] for key in self.tracks if key.startswith(start))
+
+
+@dataclass(slots=True, kw_only=True)
+class ServiceWindow:
+    """What one service in one environment said lately.
+
+    Attributes:
+        width_ms: Interval's width; a change of the setting starts the window anew.
+        began_ms: Time of the first sample ever seen; what speaks first long after it was born since.
+        floor: First interval kept.
+        pods: By name; a pod that came back as another version is a pod of its own.
+        current: Key in `pods` of each pod name's newest life.
+    """
+
+    environment: str
+    service: str
+    width_ms: int = 0
+    began_ms: int | None = None
+    floor: int = 0
+    pods: dict[str, Pod] = field(default_factory=dict)
+    current: dict[str, str] = field(default_factory=dict)
+
+    def add_samples(self, batch: SampleBatch, rule: Rule, now: datetime) -> Refusals:
+        """Take in a batch; return how many samples were refused and why.
+
+        Args:
+            batch: Samples of this service.
+            rule: The rule that holds for it; says what is watched and how long it is kept.
+            now: The log's time.
+        """
+        self._roll(rule, now)
+        if self.width_ms <= 0:
+            raise ValueError("the window has no width, expected a rule with an interval")
+        now_ms = to_ms(now)
+        newest_ms = now_ms + rule.judge.skew // _MILLISECOND
+        known = matcher(rule)
+        feeds = [known.feed(series) for series in batch.series]
+        pods: list[Pod | None] = [None] * len(batch.series)
+        ahead = late = repeated = crowded = 0
+        for number, time_ms, value in zip(
+            batch.series_ids.tolist(), batch.times_ms.tolist(), batch.values.tolist(), strict=True
+        ):
+            feed = feeds[number]
+            if not feed.selectors:
+                continue
+            series = batch.series[number]
+            pod = pods[number]
+            if pod is None:
+                pod = pods[number] = self._pod(series.pod, series.version, series.template, rule)
+            if time_ms > newest_ms:
+                ahead += 1
+                pod.refused_ahead += 1
+            elif interval_of(time_ms, series.temporality, self.width_ms) < self.floor:
+                late += 1
+            else:
+                taken = self._take(pod, series, feed, time_ms, value)
+                repeated += taken == _REPEATED
+                crowded += taken == _CROWDED
+        return Refusals(ahead=ahead, late=late, repeated=repeated, crowded=crowded)
+
+    def add_logs(self, batch: LogBatch, rule: Rule, now: datetime | None = None) -> None:
+        """Count a batch of log lines, by pod and severity, as increases of `suture.log.records`."""
+        if now is not None:
+            self._roll(rule, now)
+        elif not self.width_ms:
+            self._roll(rule, None)
+        known = matcher(rule)
+        newest_ms = None if now is None else to_ms(now) + rule.judge.skew // _MILLISECOND
+        for line in batch.lines:
+            severity = next((name for low, name in _SEVERITIES if line.severity >= low), "info")
+            series = Series(
+                metric=LOG_RECORDS,
+                temporality=Temporality.DELTA,
+                pod=line.pod,
+                version=line.version,
+                template=line.template,
+                attributes=(("severity", severity),),
+            )
+            feed = known.feed(series)
+            index = interval_of(line.time_ms, Temporality.GAUGE, self.width_ms)
+            if not feed.selectors or index < self.floor or (newest_ms and line.time_ms > newest_ms):
+                continue
+            pod = self._pod(line.pod, line.version, line.template, rule)
+            self._book(pod, feed, index, 1.0, 1)
+            self._heard(pod, index, line.time_ms)
+
+    def pod_changed(self, change: PodChanged, rule: Rule | None = None) -> None:
+        """Note that a pod came or went."""
+        pod = self._pod(change.pod, change.version, change.template, rule)
+        match change.change:
+            case PodChange.READY:
+                pod.ready_ms = to_ms(change.at)
+                pod.deleted_ms = None
+            case PodChange.DELETED:
+                pod.deleted_ms = to_ms(change.at)
+
+    def tick(self, rule: Rule, now: datetime) -> None:
+        """Forget what is older than what is kept."""
+        self._roll(rule, now)
+
+    def serving_templates(self, before: datetime) -> tuple[TemplateHash, ...]:
+        """Return the templates of the pods that spoke before an instant, newest speaker first."""
+        before_ms = to_ms(before)
+        heard: dict[TemplateHash, int] = {}
+        for pod in self.pods.values():
+            if (
+                pod.template
+                and pod.first_ms is not None
+                and pod.last_ms is not None
+                and pod.first_ms < before_ms
+            ):
+                last = min(pod.last_ms, before_ms)
+                heard[pod.template] = max(heard.get(pod.template, last), last)
+        return tuple(sorted(heard, key=lambda template: (-heard[template], template)))
+
+    def templates_of(self, version: str) -> tuple[TemplateHash, ...]:
+        """Return the templates that pods of a version were seen with, first seen first."""
+        seen: dict[TemplateHash, None] = {}
+        for pod in self.pods.values():
+            if pod.version == version and pod.template:
+                seen.setdefault(pod.template)
+        return tuple(seen)
+
+    def _roll(self, rule: Rule, now: datetime | None) -> None:
+        """Adopt the rule's interval, and forget what is older than quiet time, watch and recovery."""
+        width_ms = rule.judge.interval // _MILLISECOND
+        if width_ms != self.width_ms:
+            self.width_ms = width_ms
+            self.floor = 0
+            for pod in self.pods.values():
+                pod.spoken, pod.tracks, pod.series = Track(), {}, {}
+        if now is None:
+            return
+        kept = rule.judge.quiet + rule.judge.watch + rule.gate.recovery + 2 * rule.judge.interval
+        floor = (to_ms(now) - kept // _MILLISECOND) // width_ms
+        if floor <= self.floor:
+            return
+        self.floor = floor
+        floor_ms = floor * width_ms
+        for key in [key for key, pod in self.pods.items() if _is_forgotten(pod, floor_ms)]:
+            name = self.pods.pop(key).name
+            if self.current.get(name) == key:
+                del self.current[name]
+        for pod in self.pods.values():
+            pod.spoken.drop_before(floor)
+            for track_key in list(pod.tracks):
+                pod.tracks[track_key].drop_before(floor)
+                if not pod.tracks[track_key].sums:
+                    del pod.tracks[track_key]
+            for series_key in [k for k, p in pod.series.items() if p.times_ms and p.times_ms[-1] < floor_ms]:
+                del pod.series[series_key]
+
+    def _pod(self, name: str, version: str, template: TemplateHash, rule: Rule | None) -> Pod:
+        """Return the pod of that name, version and template, learning what it did not say before."""
+        key = self.current.get(name)
+        pod = self.pods.get(key) if key is not None else None
+        if pod is not None:
+            if _fits(pod.version, version) and _fits(pod.template, template):
+                pod.version = pod.version or version
+                pod.template = pod.template or template
+                return pod
+            key = f"{name}#{template or version}"
+        else:
+            key = name
+        pod = self.pods.get(key)
+        if pod is None:
+            if rule is not None and len(self.pods) >= rule.judge.max_pods:
+                name = key = f"(others of {template or version or 'no version'})"
+                pod = self.pods.get(key)
+            if pod is None:
+                pod = self.pods[key] = Pod(name=name, version=version, template=template)
+        self.current[name] = key
+        return pod
+
+    def _take(self, pod: Pod, series: Series, feed: Feed, time_ms: int, value: float) -> int:
+        """Book one sample on its pod's tracks; return what became of it."""
+        points = pod.series.get(feed.key)
+        if points is None:
+            if len(pod.series) >= MOST_SERIES:
+                return _CROWDED
+            points = pod.series[feed.key] = RecentPoints(starts_at_zero=self._is_new(pod, time_ms))
+        at = points.place(time_ms)
+        if at < 0:
+            return _REPEATED
+        index = interval_of(time_ms, series.temporality, self.width_ms)
+        if series.temporality is Temporality.CUMULATIVE:
+            for change_ms, increase, readings in points.increases(at, time_ms, value):
+                place = interval_of(change_ms, series.temporality, self.width_ms)
+                if place >= self.floor:
+                    self._book(pod, feed, place, increase, readings)
+        else:
+            points.insert(at, time_ms, value)
+            self._book(pod, feed, index, value, 1)
+        self._heard(pod, index, time_ms)
+        return _TAKEN
+
+    def _is_new(self, pod: Pod, time_ms: int) -> bool:
+        """Return whether a series that speaks first now came into being since we listen.
+
+        Then its first value is an increase: an error counter appears with its first error. At the very
+        beginning, or when its pod was already old, the first value is history that must not count.
+        """
+        if pod.first_ms is not None and pod.first_ms < time_ms:
+            return True
+        return self.began_ms is not None and time_ms - self.began_ms > 2 * self.width_ms
+
+    def _book(self, pod: Pod, feed: Feed, index: int, value: float, readings: int) -> None:
+        for selector in feed.selectors:
+            key = f"{selector}|{feed.edge}"
+            track = pod.tracks.get(key)
+            if track is None:
+                if len(pod.edges(selector)) >= MOST_EDGES:
+                    key = f"{selector}|(others)"
+                track = pod.tracks.setdefault(key, Track())
+            track.add(index, value, readings)
+
+    def _heard(self, pod: Pod, index: int, time_ms: int) -> None:
+        pod.spoken.add(index, 1.0)
+        pod.refused_ahead = 0
+        pod.first_ms = time_ms if pod.first_ms is None else min(pod.first_ms, time_ms)
+        pod.last_ms = time_ms if pod.last_ms is None else max(pod.last_ms, time_ms)
+        self.began_ms = time_ms if self.began_ms is None else min(self.began_ms, time_ms)
+
+
+_TAKEN, _REPEATED, _CROWDED = range(3)
+
+
+def _fits(known: str, said: str) -> bool:
+    return not known or not said or known == said
+
+
+def _is_forgotten(pod: Pod, floor_ms: int) -> bool:
+    newest = max(pod.last_ms or 0, pod.ready_ms or 0, pod.deleted_ms or 0)
+    return newest < floor_ms
