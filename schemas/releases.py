@@ -42,6 +42,7 @@ class Release:
         started_at: When the deploy event says it began.
         event: Identity of the deploy event, as "source id".
         chain: CDEvents chain id, or "".
+        is_rollback: The event itself says that it takes a version back: never rolled back in turn.
     """
 
     id: ReleaseId
@@ -55,6 +56,7 @@ class Release:
     commit: str = ""
     event: str = ""
     chain: str = ""
+    is_rollback: bool = False
 
     def __post_init__(self) -> None:
         require_aware("started_at", self.started_at)

@@ -1,0 +1,242 @@
+"""CDEvents that start a release: read in every generation seen in the field, written in the newest.
+
+Versions 0.4 and 0.5 differ in more than the type's number (`subject.type` was required and is now
+forbidden, `context.version` became `context.specversion`), and each schema fixes its own exact type. So
+the type is routed on by subject and predicate, what is needed is read, and nothing is validated first.
+
+Source: cdevents.dev, specification v0.5.1, continuous deployment events; v0.4.1 likewise.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, unquote
+
+from schemas.cloudevents import CloudEvent, read_instant
+from schemas.codec import digest, from_python
+from schemas.errors import SchemaError
+from schemas.foreign_json import Json, require_object
+from schemas.instants import require_aware
+from schemas.keys import NO_TEMPLATE, EnvironmentName, ServiceName, TemplateHash, derived_id, release_id
+from schemas.names import environment_name, service_name
+from schemas.observations import ReleaseStarted
+from schemas.releases import Release, Target
+
+_TYPE = re.compile(r"dev\.cdevents\.([a-z]+)\.([a-z]+)\.([0-9]+)\.([0-9]+)\.([0-9]+)(-[0-9A-Za-z.-]+)?")
+_DEPLOYS = (
+    "dev.cdevents.service.deployed.",
+    "dev.cdevents.service.upgraded.",
+    "dev.cdevents.service.rolledback.",
+)
+_DIGEST = re.compile(r"(?:sha(?:1|224|256|384|512)|blake3|md5):[0-9A-Fa-f]+|[0-9a-f]{64}")
+_TEMPLATE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_LONGEST_VERSION = 200
+
+
+def read_deploy(event: CloudEvent) -> ReleaseStarted | None:
+    """Return the release that the event starts, or None when it is about something else.
+
+    Version: `customData.suture.version`, else the version of the purl in `artifactId`, else the purl's
+    `tag`, else `customData.version`, else "": a digest is no version that telemetry could name.
+
+    Raises:
+        SchemaError: it is a deploy, and what a release needs is missing, malformed or of a major
+            version that nobody knew when this was written.
+    """
+    if not event.type.startswith(_DEPLOYS):
+        return None
+    kind = _TYPE.fullmatch(event.type)
+    if kind is None or kind[3] != "0":
+        raise SchemaError(f"{_named(event.type)} has another version than 0.x, expected CDEvents 0.3 to 0.5")
+    whole = require_object(event.data, "CDEvent")
+    context = require_object(whole.get("context"), "context")
+    subject = require_object(whole.get("subject"), "subject")
+    content = require_object(subject.get("content"), "subject.content")
+    if context.get("type") != event.type:
+        raise SchemaError("context.type differs from the CloudEvent's type")
+
+    service = service_name(_text(subject, "id", "subject.id"))
+    surroundings = require_object(content.get("environment"), "subject.content.environment")
+    environment = environment_name(_text(surroundings, "id", "subject.content.environment.id"))
+    custom = _custom_data(whole)
+    ours = require_object(custom.get("suture", {}), "customData.suture")
+    version = (
+        _optional(ours, "version", _LONGEST_VERSION)
+        or version_of(_optional(content, "artifactId", 2048))
+        or _optional(custom, "version", _LONGEST_VERSION)
+    )
+    event_id = _text(context, "id", "context.id")
+    source = _text(context, "source", "context.source")
+    return ReleaseStarted(
+        release=Release(
+            id=release_id(environment, service, version, source, event_id),
+            environment=environment,
+            service=service,
+            version=version,
+            started_at=read_instant("context.timestamp", _text(context, "timestamp", "context.timestamp")),
+            template=_template(ours, "template"),
+            rollback_template=_template(ours, "rollbackTemplate"),
+            target=_target(ours, environment, service),
+            commit=_optional(ours, "commit", 200) or _optional(custom, "commit", 200),
+            event=f"{source} {event_id}",
+            chain=_optional(context, "chainId", 200),
+            is_rollback=kind[2] == "rolledback",
+        )
+    )
+
+
+def version_of(purl: str) -> str:
+    """Return the version that a package URL names, or "" when it names a digest or nothing.
+
+    Source: package-url/purl-spec, "Rules for each purl component".
+
+    >>> version_of("pkg:oci/cart@1.4.2"), version_of("pkg:npm/%40shop/cart@2.0.0-rc%2B1?arch=any#sub")
+    ('1.4.2', '2.0.0-rc+1')
+    >>> version_of("pkg:oci/cart@sha256%3A0b31b1c0?tag=1.4.2&arch=amd64")
+    '1.4.2'
+    >>> version_of("pkg:oci/cart@sha256:0b31b1c0")
+    ''
+    """
+    body, _, qualifiers = purl.partition("#")[0].partition("?")
+    # A scope such as `@shop` sits before the last slash, also where somebody did not encode it.
+    _, at, version = body.rpartition("/")[2].partition("@")
+    found = unquote(version).strip() if at else ""
+    # An image reference may carry both, as in `1.4.2@sha256:...`.
+    readable = [part for part in found.split("@") if part and not _DIGEST.fullmatch(part)]
+    if not readable:
+        tags = [pair.removeprefix("tag=") for pair in qualifiers.split("&") if pair.startswith("tag=")]
+        readable = [unquote(tag).strip() for tag in tags]
+    version = readable[0] if readable else ""
+    return version if version.isprintable() and len(version) <= _LONGEST_VERSION else ""
+
+
+def deploy_event(
+    *,
+    service: ServiceName,
+    version: str,
+    environment: EnvironmentName,
+    at: datetime,
+    commit: str = "",
+    url: str = "",
+    template: TemplateHash = NO_TEMPLATE,
+    rollback_template: TemplateHash = NO_TEMPLATE,
+    target: Target | None = None,
+    is_upgrade: bool = False,
+    source: str = "/suture/ci",
+    chain: str = "",
+) -> CloudEvent:
+    """Return a CDEvents v0.5.1 `service.deployed` (or `.upgraded`): the same arguments give the same event.
+
+    Args:
+        service: What was deployed.
+        version: What telemetry will name in `service.version`.
+        environment: Where to.
+        at: When the deploy began.
+        commit: Revision of the source, or "".
+        url: Where the deploy can be looked at, such as the CI job; or "".
+        template: Hash of the pod template that runs this version, or "".
+        rollback_template: Hash to go back to, or "".
+        target: What runs the service, or None to leave it to the policy.
+        is_upgrade: An older version ran before.
+        source: Who says so, a URI reference.
+        chain: Chain of events that this one belongs to, or "".
+
+    Raises:
+        SchemaError: a name cannot be one, or the version is empty.
+        ValueError: `at` has no time zone.
+    """
+    if not version.strip():
+        raise SchemaError("version is empty, expected what service.version will say")
+    service, environment = service_name(service), environment_name(environment)
+    instant = require_aware("at", at).astimezone(UTC)
+    timestamp = instant.isoformat().replace("+00:00", "Z")
+    predicate = "upgraded" if is_upgrade else "deployed"
+    ours: dict[str, Any] = {"version": version, "commit": commit, "template": template}
+    ours["rollbackTemplate"] = rollback_template
+    if target is not None:
+        ours["target"] = {
+            "kind": target.kind.value,
+            "cluster": target.cluster,
+            "namespace": target.namespace,
+            "workload": target.workload,
+        }
+    told = {"version": version, "commit": commit, "url": url}
+    event_id = derived_id(
+        "deploy", predicate, service, environment, timestamp, source, chain, digest([told, ours], list[Any])
+    )
+    context: dict[str, Any] = {
+        "specversion": "0.5.1",
+        "id": event_id,
+        "source": source,
+        "type": f"dev.cdevents.service.{predicate}.0.3.0",
+        "timestamp": timestamp,
+    }
+    if chain:
+        context["chainId"] = chain
+    cdevent = {
+        "context": context,
+        "subject": {
+            "id": service,
+            "source": source,
+            "content": {
+                "environment": {"id": environment},
+                "artifactId": f"pkg:generic/{quote(service, safe='')}@{quote(version, safe='')}",
+            },
+        },
+        "customData": {
+            **{name: text for name, text in told.items() if text},
+            "suture": {name: value for name, value in ours.items() if value},
+        },
+        "customDataContentType": "application/json",
+    }
+    return CloudEvent(
+        id=event_id, source=source, type=context["type"], time=instant, subject=service, data=cdevent
+    )
+
+
+def _custom_data(whole: dict[str, Json]) -> dict[str, Json]:
+    """Return the event's custom data; what is not a JSON object is somebody else's business."""
+    custom = whole.get("customData")
+    return custom if isinstance(custom, dict) else {}
+
+
+def _target(ours: dict[str, Json], environment: EnvironmentName, service: ServiceName) -> Target | None:
+    given = ours.get("target")
+    if given is None:
+        return None
+    usual: dict[str, Any] = {
+        "kind": "deployment",
+        "cluster": "default",
+        "namespace": environment,
+        "workload": service,
+    }
+    return from_python(Target, usual | require_object(given, "customData.suture.target"))
+
+
+def _template(ours: dict[str, Json], name: str) -> TemplateHash:
+    text = _optional(ours, name, 128)
+    if text and not _TEMPLATE.fullmatch(text):
+        raise SchemaError(f"customData.suture.{name} is not a template hash, expected letters and digits")
+    return TemplateHash(text) if text else NO_TEMPLATE
+
+
+def _text(values: dict[str, Json], key: str, where: str) -> str:
+    value = values.get(key)
+    if not isinstance(value, str) or not value:
+        raise SchemaError(f"{where} is missing, expected a string that is not empty")
+    if not value.isprintable() or len(value) > 2048:
+        raise SchemaError(f"{where} is too long or holds a control character")
+    return value
+
+
+def _optional(values: dict[str, Json], key: str, longest: int) -> str:
+    value = values.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > longest or not value.isprintable():
+        raise SchemaError(f"{key} is not a printable string of at most {longest} characters")
+    return value.strip()
+
+
+def _named(event_type: str) -> str:
+    return next(prefix.rstrip(".") for prefix in _DEPLOYS if event_type.startswith(prefix))
