@@ -1,0 +1,92 @@
+"""Kinds of effects: the short name that each thing the engine says has in the journal and in SQL."""
+
+from enum import StrEnum
+from typing import assert_never
+
+from schemas.codec import from_json
+from schemas.effects import Said
+from schemas.judgements import Evidence, Recovery
+from schemas.observations import (
+    Approval,
+    FreezeSet,
+    KillSwitchSet,
+    OutcomeReported,
+    ReleaseClosed,
+    ReleaseOpened,
+    SettingsChanged,
+    SuspicionChanged,
+    VerdictReached,
+)
+from schemas.orders import Command, Decision, Denied, Held, Page
+
+
+class Kind(StrEnum):
+    """What an effect says. The names are stored: one may be added, none may change."""
+
+    RELEASE_OPENED = "release_opened"
+    RELEASE_CLOSED = "release_closed"
+    EVIDENCE = "evidence"
+    VERDICT = "verdict"
+    SUSPICION = "suspicion"
+    DECISION = "decision"
+    HELD = "held"
+    DENIED = "denied"
+    COMMAND = "command"
+    OUTCOME = "outcome"
+    RECOVERY = "recovery"
+    PAGE = "page"
+    APPROVAL = "approval"
+    FREEZE = "freeze"
+    KILL_SWITCH = "kill_switch"
+    SETTINGS = "settings"
+
+
+def type_of(kind: Kind) -> type[Said]:
+    """Return the type whose JSON form the `body` column holds for a kind.
+
+    The union of all types would not do: a Denied reads as a Held, too.
+    """
+    match kind:
+        case Kind.RELEASE_OPENED:
+            return ReleaseOpened
+        case Kind.RELEASE_CLOSED:
+            return ReleaseClosed
+        case Kind.EVIDENCE:
+            return Evidence
+        case Kind.VERDICT:
+            return VerdictReached
+        case Kind.SUSPICION:
+            return SuspicionChanged
+        case Kind.DECISION:
+            return Decision
+        case Kind.HELD:
+            return Held
+        case Kind.DENIED:
+            return Denied
+        case Kind.COMMAND:
+            return Command
+        case Kind.OUTCOME:
+            return OutcomeReported
+        case Kind.RECOVERY:
+            return Recovery
+        case Kind.PAGE:
+            return Page
+        case Kind.APPROVAL:
+            return Approval
+        case Kind.FREEZE:
+            return FreezeSet
+        case Kind.KILL_SWITCH:
+            return KillSwitchSet
+        case Kind.SETTINGS:
+            return SettingsChanged
+        case _:
+            assert_never(kind)
+
+
+def said_from_body(kind: Kind, body: str) -> Said:
+    """Return what an effect of a kind said, from its `body`.
+
+    Raises:
+        SchemaError: the body is not of that kind.
+    """
+    return from_json(type_of(kind), body)

@@ -1,0 +1,309 @@
+"""Rows of the journal: one effect as flat columns, so that SQL needs no JSON for the common questions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from feature_store.kinds import Kind
+from schemas.codec import to_json
+from schemas.effects import Effect, Said
+from schemas.judgements import Evidence, Recovery
+from schemas.keys import derived_id
+from schemas.observations import (
+    Approval,
+    FreezeSet,
+    KillSwitchSet,
+    OutcomeReported,
+    ReleaseClosed,
+    ReleaseOpened,
+    SettingsChanged,
+    SuspicionChanged,
+    VerdictReached,
+)
+from schemas.orders import Command, Decision, Denied, Held, Page
+
+Cell = str | int | float | bool | datetime | None
+Row = dict[str, Cell]
+
+
+class ColumnType(StrEnum):
+    """Type of a column, independent of who stores it. INSTANT is microseconds, UTC."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    FLAG = "flag"
+    INSTANT = "instant"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the journal's files; `about` is what people read of it."""
+
+    name: str
+    type: ColumnType
+    about: str
+
+
+_TEXT, _INTEGER, _NUMBER = ColumnType.TEXT, ColumnType.INTEGER, ColumnType.NUMBER
+_FLAG, _INSTANT = ColumnType.FLAG, ColumnType.INSTANT
+
+# A column may be appended here; one that is renamed or removed makes older files unreadable by name.
+# `at` and `by` are reserved words of DuckDB's SQL, hence `happened_at` and `answered_by`.
+COLUMNS = (
+    Column("effect_id", _TEXT, "derived from cause and index: equal for a repeat"),
+    Column("kind", _TEXT, "what was said; one of feature_store.kinds.Kind"),
+    Column("happened_at", _INSTANT, "when, by the time of the log, not of the machine"),
+    Column("environment", _TEXT, "deployment environment; null for settings"),
+    Column("service", _TEXT, "service; null where the effect concerns an environment"),
+    Column("release", _TEXT, "release id"),
+    Column("version", _TEXT, "service version, where the effect names it"),
+    Column("id", _TEXT, "id of the verdict, hold, command and so on itself"),
+    Column("about", _TEXT, "id of what it refers to: a hold's decision, an approval's hold, ..."),
+    Column("text", _TEXT, "the sentence that goes with it"),
+    Column("verdict_kind", _TEXT, "verdict: healthy, harmful, inconclusive, nodata, broken"),
+    Column("ordinal", _INTEGER, "verdict: 1 for the release's first; a later one replaces it"),
+    Column("is_final", _FLAG, "verdict: the watch is over"),
+    Column("confidence", _NUMBER, "verdict, decision: in [0, 1]; 0 for ways not to know"),
+    Column("alpha", _NUMBER, "verdict: false-rollback budget of the release"),
+    Column("first_bad_at", _INSTANT, "verdict: start of the first interval that counts against it"),
+    Column("signal", _TEXT, "evidence: signal name"),
+    Column("detector", _TEXT, "evidence: which test weighed it"),
+    Column("edge", _TEXT, "evidence: caller, or empty for all requests"),
+    Column("log_e", _NUMBER, "evidence: natural logarithm of the e-value; suspicion: own evidence"),
+    Column("threshold_log_e", _NUMBER, "evidence: log_e that convicts"),
+    Column("playbook", _TEXT, "decision: rollback, promote, page, nothing"),
+    Column("rule", _TEXT, "decision: line of the policy that decided"),
+    Column("needs_approval", _FLAG, "decision: a human must agree first"),
+    Column("guard", _TEXT, "held, denied: which guardrail"),
+    Column("expires_at", _INSTANT, "held, command, freeze: valid until"),
+    Column("command_kind", _TEXT, "command, outcome: undo, promote"),
+    Column("template", _TEXT, "release_opened, command: pod-template hash"),
+    Column("expected_template", _TEXT, "command: template that is being replaced"),
+    Column("approved_by", _TEXT, "command: name via channel; empty when nobody had to agree"),
+    Column("outcome_kind", _TEXT, "outcome: done, already_done, failed, refused"),
+    Column("template_before", _TEXT, "outcome: template that ran before"),
+    Column("template_after", _TEXT, "outcome: template that runs now, as read back"),
+    Column("started_at", _INSTANT, "release_opened: start of the release; outcome: start of the action"),
+    Column("recovery_kind", _TEXT, "recovery: recovered, not_recovered, worse, unknown"),
+    Column("answer", _TEXT, "approval: approve, reject"),
+    Column("answered_by", _TEXT, "approval, freeze, kill_switch: who"),
+    Column("channel", _TEXT, "approval: how the answer came"),
+    Column("is_on", _FLAG, "kill_switch: on or off"),
+    Column("settings", _TEXT, "verdict, decision, settings: digest of the settings"),
+    Column("key", _TEXT, "key of the state that said it"),
+    Column("cause_topic", _TEXT, "topic of the observation that caused it"),
+    Column("cause_partition", _INTEGER, "its partition"),
+    Column("cause_offset", _INTEGER, "its offset"),
+    Column("effect_index", _INTEGER, "which of that observation's effects"),
+    Column("log_partition", _INTEGER, "partition of the effects topic"),
+    Column("log_offset", _INTEGER, "offset in the effects topic"),
+    Column("body", _TEXT, "the whole effect as JSON"),
+)
+
+
+def row_of(log_partition: int, log_offset: int, effect: Effect) -> Row:
+    """Return an effect as a row; columns that it does not have are missing from the dict."""
+    cause = effect.cause
+    kind, cells = _cells(effect.said)
+    return {
+        "effect_id": derived_id(
+            "effect", cause.topic, str(cause.partition), str(cause.offset), str(effect.index)
+        ),
+        "kind": kind.value,
+        **cells,
+        "key": effect.key,
+        "cause_topic": cause.topic,
+        "cause_partition": cause.partition,
+        "cause_offset": cause.offset,
+        "effect_index": effect.index,
+        "log_partition": log_partition,
+        "log_offset": log_offset,
+        "body": to_json(effect.said).decode(),
+    }
+
+
+def _cells(said: Said) -> tuple[Kind, Row]:
+    """Return the kind and the typed columns of what was said."""
+    match said:
+        case ReleaseOpened() | ReleaseClosed() | SettingsChanged():
+            return _lifecycle_cells(said)
+        case Evidence() | VerdictReached() | SuspicionChanged() | Recovery():
+            return _judgement_cells(said)
+        case Decision() | Held() | Denied() | Page():
+            return _decision_cells(said)
+        case Command() | OutcomeReported():
+            return _action_cells(said)
+        case Approval() | FreezeSet() | KillSwitchSet():
+            return _answer_cells(said)
+        case _:
+            assert_never(said)
+
+
+def _lifecycle_cells(said: ReleaseOpened | ReleaseClosed | SettingsChanged) -> tuple[Kind, Row]:
+    match said:
+        case ReleaseOpened(release=release):
+            return Kind.RELEASE_OPENED, {
+                "happened_at": release.started_at,
+                "started_at": release.started_at,
+                "environment": release.environment,
+                "service": release.service,
+                "release": release.id,
+                "version": release.version,
+                "id": release.id,
+                "template": release.template,
+            }
+        case ReleaseClosed():
+            return Kind.RELEASE_CLOSED, {
+                "happened_at": said.at,
+                "environment": said.environment,
+                "release": said.release,
+                "about": said.release,
+                "text": said.why,
+            }
+        case SettingsChanged():
+            return Kind.SETTINGS, {"happened_at": said.at, "id": said.digest, "settings": said.digest}
+        case _:
+            assert_never(said)
+
+
+def _judgement_cells(
+    said: Evidence | VerdictReached | SuspicionChanged | Recovery,
+) -> tuple[Kind, Row]:
+    match said:
+        case Evidence():
+            return Kind.EVIDENCE, {
+                "happened_at": said.at,
+                "release": said.release,
+                "id": said.id,
+                "about": said.release,
+                "text": said.text,
+                "signal": said.signal,
+                "detector": said.detector,
+                "edge": said.edge,
+                "log_e": said.log_e,
+                "threshold_log_e": said.threshold_log_e,
+            }
+        case VerdictReached(verdict=verdict):
+            return Kind.VERDICT, {
+                "happened_at": verdict.at,
+                **_place(verdict),
+                "version": verdict.version,
+                "id": verdict.id,
+                "about": verdict.release,
+                "text": verdict.reasons[0],
+                "verdict_kind": verdict.kind.value,
+                "ordinal": verdict.ordinal,
+                "is_final": verdict.is_final,
+                "confidence": verdict.confidence,
+                "alpha": verdict.alpha,
+                "first_bad_at": verdict.first_bad_at,
+                "settings": verdict.settings,
+            }
+        case SuspicionChanged(suspicion=suspicion):
+            return Kind.SUSPICION, {
+                "happened_at": suspicion.at,
+                **_place(suspicion),
+                "about": suspicion.release,
+                "log_e": suspicion.own_log_e,
+                "started_at": suspicion.started_at,
+            }
+        case Recovery():
+            return Kind.RECOVERY, {
+                "happened_at": said.at,
+                **_place(said),
+                "id": said.id,
+                "about": said.command,
+                "text": said.text,
+                "recovery_kind": said.kind.value,
+            }
+        case _:
+            assert_never(said)
+
+
+def _decision_cells(said: Decision | Held | Denied | Page) -> tuple[Kind, Row]:
+    cells: Row = {"happened_at": said.at, **_place(said), "id": said.id}
+    match said:
+        case Decision():
+            return Kind.DECISION, {
+                **cells,
+                "version": said.version,
+                "about": said.verdict,
+                "text": said.why,
+                "playbook": said.playbook.value,
+                "rule": said.rule,
+                "needs_approval": said.needs_approval,
+                "confidence": said.confidence,
+                "settings": said.settings,
+            }
+        case Held():
+            about: Row = {"about": said.decision, "text": said.reason, "guard": said.guard.value}
+            return Kind.HELD, {**cells, **about, "expires_at": said.expires_at}
+        case Denied():
+            return Kind.DENIED, {
+                **cells,
+                "about": said.decision,
+                "text": said.reason,
+                "guard": said.guard.value,
+            }
+        case Page():
+            return Kind.PAGE, {**cells, "about": said.about, "text": said.summary}
+        case _:
+            assert_never(said)
+
+
+def _action_cells(said: Command | OutcomeReported) -> tuple[Kind, Row]:
+    match said:
+        case Command():
+            return Kind.COMMAND, {
+                "happened_at": said.issued_at,
+                **_place(said),
+                "id": said.id,
+                "about": said.decision,
+                "text": f"{said.kind} {said.target.key} to template {said.template}",
+                "command_kind": said.kind.value,
+                "template": said.template,
+                "expected_template": said.expected_template,
+                "approved_by": said.approved_by,
+                "expires_at": said.expires_at,
+            }
+        case OutcomeReported(outcome=outcome):
+            return Kind.OUTCOME, {
+                "happened_at": outcome.at,
+                **_place(outcome),
+                "id": outcome.id,
+                "about": outcome.command,
+                "text": outcome.detail,
+                "command_kind": outcome.command_kind.value,
+                "outcome_kind": outcome.kind.value,
+                "template_before": outcome.template_before,
+                "template_after": outcome.template_after,
+                "started_at": outcome.started_at,
+            }
+        case _:
+            assert_never(said)
+
+
+def _answer_cells(said: Approval | FreezeSet | KillSwitchSet) -> tuple[Kind, Row]:
+    cells: Row = {
+        "happened_at": said.at,
+        "environment": said.environment,
+        "answered_by": said.by,
+        "text": said.why,
+    }
+    match said:
+        case Approval():
+            answer: Row = {"about": said.hold, "answer": said.answer.value, "channel": said.channel}
+            return Kind.APPROVAL, {**cells, **answer}
+        case FreezeSet():
+            return Kind.FREEZE, {**cells, "expires_at": said.until}
+        case KillSwitchSet():
+            return Kind.KILL_SWITCH, {**cells, "is_on": said.is_on}
+        case _:
+            assert_never(said)
+
+
+def _place(said: object) -> Row:
+    """Return environment, service and release of a value that names all three."""
+    return {name: getattr(said, name) for name in ("environment", "service", "release")}
