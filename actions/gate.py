@@ -1,0 +1,236 @@
+"""The gate: a decision goes out as a command, waits for a human, or is denied, and says which and why.
+
+Pure: every function changes the state it is given and returns what there is to say. `now` is the
+time of the observation that made it run.
+"""
+
+from datetime import datetime
+from typing import assert_never
+
+from actions.gate_holds import answer, expire, hold_back, withdraw
+from actions.gate_orders import issue, outcome, without_outcome
+from actions.gate_state import ClosedHold, GateState
+from actions.gate_words import command_for, denied, held, once, page_about
+from actions.guardrails import Obstacle, missing, rollback_of_rollback, spent, stop
+from schemas.keys import TemplateHash, command_id
+from schemas.observations import FreezeSet, KillSwitchSet
+from schemas.orders import Command, Decision, Denied, Guard, Held, Page, Playbook
+from schemas.policy import Autonomy, Rule
+from schemas.releases import Release, Target
+
+__all__ = [
+    "GateEffect",
+    "GateState",
+    "admit",
+    "answer",
+    "outcome",
+    "set_freeze",
+    "set_kill_switch",
+    "tick",
+    "withdraw",
+]
+
+GateEffect = Command | Held | Denied | Page
+
+
+def admit(
+    state: GateState,
+    decision: Decision,
+    release: Release,
+    rule: Rule,
+    *,
+    rollback_template: TemplateHash,
+    now: datetime,
+) -> tuple[GateEffect, ...]:
+    """Return what becomes of a decision: a command, a hold with its page, a denial, a page, or nothing.
+
+    Deciding twice gives one command: a decision that was settled, or that waits, says nothing again.
+
+    Args:
+        state: The environment's gate.
+        decision: What `actions.policy.decide` chose.
+        release: The release that it is about.
+        rule: The rule of its service.
+        rollback_template: Template to go back to, as the deploy event or our own record of the last
+            good release names it; "" when nobody knows.
+        now: Time of the observation that led here.
+    """
+    state.remembers_for(rule.gate.budget_window)
+    state.sweep(now)
+    if decision.id in state.settled or any(
+        hold.held.decision == decision.id for hold in state.holds.values()
+    ):
+        return ()
+    match decision.playbook:
+        case Playbook.NOTHING if decision.suspects:
+            return withdraw(state, release.id, decision.why, now)
+        case Playbook.NOTHING:
+            return ()
+        case Playbook.PAGE if not decision.suspects:
+            state.settled[decision.id] = now
+            return once(state, page_about(decision, decision.why, decision.verdict, now))
+        case Playbook.PAGE:
+            return _hold_ambiguous(state, decision, release, rule, rollback_template, now)
+        case Playbook.ROLLBACK:
+            return _act(state, decision, release, rule, rollback_template, now)
+        case Playbook.PROMOTE:
+            return _act(state, decision, release, rule, release.template, now)
+        case _:
+            assert_never(decision.playbook)
+
+
+def tick(state: GateState, now: datetime) -> tuple[GateEffect, ...]:
+    """Return what the passing of time does: unanswered holds end, commands without an outcome page."""
+    state.sweep(now)
+    return expire(state, now) + without_outcome(state, now)
+
+
+def set_freeze(state: GateState, freeze: FreezeSet) -> None:
+    """Freeze the environment until an instant; one that is past lifts the freeze."""
+    state.frozen_until = freeze.until if freeze.until > freeze.at else None
+    state.frozen_by = freeze.by
+    state.frozen_why = freeze.why
+
+
+def set_kill_switch(state: GateState, switch: KillSwitchSet) -> None:
+    """Stop every action in the environment, or let them go on. Holds stay open, but cannot be approved."""
+    state.is_killed = switch.is_on
+    state.killed_by = switch.by
+    state.killed_why = switch.why
+
+
+_NOTHING_TO_APPROVE = (Guard.NO_TARGET, Guard.NO_ROLLBACK_TEMPLATE)
+
+
+def _act(
+    state: GateState,
+    decision: Decision,
+    release: Release,
+    rule: Rule,
+    template: TemplateHash,
+    now: datetime,
+) -> tuple[GateEffect, ...]:
+    """Admit a rollback or a promotion."""
+    # The newest decision on a release counts: what an earlier one left waiting is over.
+    effects = withdraw(state, release.id, f"a later verdict decided {decision.playbook}", now)
+    if command_id(release.id, decision.playbook, 1) in state.orders:
+        state.settled[decision.id] = now
+        return effects
+    obstacle = _obstacle(state, decision, release, rule, template, now)
+    if obstacle is not None and _is_final(obstacle):
+        return effects + _turned_down(state, decision, obstacle, now)
+    command = command_for(
+        decision,
+        release,
+        decision.playbook,
+        _target(release, rule),
+        template,
+        now,
+        rule.gate.command_expires,
+    )
+    if obstacle is not None:
+        return effects + hold_back(state, decision, obstacle, command, decision.playbook, rule.gate, now)
+    state.settled[decision.id] = now
+    return (*effects, issue(state, command, rule.gate.recovery))
+
+
+def _target(release: Release, rule: Rule) -> Target:
+    """Return what runs the release: as its event says, else as the policy does."""
+    return release.target or rule.target.target(release.environment, release.service)
+
+
+def _is_final(obstacle: Obstacle) -> bool:
+    """Return whether there is nothing that a human could approve."""
+    return obstacle.is_denial or obstacle.guard in _NOTHING_TO_APPROVE
+
+
+def _obstacle(
+    state: GateState,
+    decision: Decision,
+    release: Release,
+    rule: Rule,
+    template: TemplateHash,
+    now: datetime,
+) -> Obstacle | None:
+    """Return what stands in the way, hardest first: what no human can overrule before what one can."""
+    is_promotion = decision.playbook is Playbook.PROMOTE
+    target = _target(release, rule)
+    found = _already_undone(state, release) if is_promotion else None
+    found = found or missing(decision, release, target if target.workload else None, template)
+    if not is_promotion:
+        found = found or rollback_of_rollback(state, release, template)
+    autonomy = rule.gate.promote if is_promotion else rule.gate.rollback
+    if autonomy is Autonomy.SHADOW and (found is None or not found.is_denial):
+        would = f"{decision.playbook} of {release.id} to template {template or '(unknown)'}"
+        but = f", but: {found.reason}" if found else ""
+        return Obstacle(guard=Guard.SHADOW, reason=f"shadow mode: would order {would}{but}", is_denial=True)
+    found = found or stop(state, now)
+    if not is_promotion:
+        found = found or spent(state, release, rule.gate, now)
+    if found is None and decision.needs_approval:
+        return Obstacle(guard=Guard.APPROVAL, reason=f"{decision.playbook} needs a human: {decision.why}")
+    return found
+
+
+def _already_undone(state: GateState, release: Release) -> Obstacle | None:
+    if command_id(release.id, Playbook.ROLLBACK, 1) not in state.orders:
+        return None
+    return Obstacle(
+        guard=Guard.SUPERSEDED,
+        reason=f"{release.id} was ordered back before, it is not promoted",
+        is_denial=True,
+    )
+
+
+def _hold_ambiguous(
+    state: GateState,
+    decision: Decision,
+    release: Release,
+    rule: Rule,
+    rollback_template: TemplateHash,
+    now: datetime,
+) -> tuple[GateEffect, ...]:
+    """Hold the rollback of one suspect of several; the human who sees the ranking may approve it."""
+    if command_id(release.id, Playbook.ROLLBACK, 1) in state.orders:
+        state.settled[decision.id] = now
+        return ()
+    reason = Obstacle(guard=Guard.AMBIGUOUS_BLAME, reason=decision.why)
+    found = _obstacle(state, decision, release, rule, rollback_template, now)
+    if found is not None and _is_final(found):
+        reason = Obstacle(
+            guard=Guard.AMBIGUOUS_BLAME,
+            reason=f"{decision.why}; there is no rollback to approve: {found.reason}",
+        )
+        return _turned_down(state, decision, reason, now)
+    command = command_for(
+        decision,
+        release,
+        Playbook.ROLLBACK,
+        _target(release, rule),
+        rollback_template,
+        now,
+        rule.gate.command_expires,
+    )
+    return hold_back(state, decision, reason, command, Playbook.ROLLBACK, rule.gate, now)
+
+
+def _turned_down(
+    state: GateState, decision: Decision, obstacle: Obstacle, now: datetime
+) -> tuple[GateEffect, ...]:
+    """Say that a decision is not carried out and that there is nothing to approve."""
+    if not obstacle.may_pass_later:
+        state.settled[decision.id] = now
+    what = f"{decision.playbook} {'denied' if obstacle.is_denial else 'held'} ({obstacle.guard}): "
+    page = page_about(decision, what + obstacle.reason, f"{obstacle.guard}", now)
+    # A promotion that needs no doing wakes nobody, and shadow mode least of all.
+    is_quiet = obstacle.guard in (Guard.SHADOW, Guard.SUPERSEDED) or (
+        decision.playbook is Playbook.PROMOTE and obstacle.guard is Guard.NO_TARGET
+    )
+    pages = () if is_quiet else once(state, page)
+    if obstacle.is_denial:
+        return (denied(decision, obstacle, now), *pages)
+    said = held(decision, obstacle, now)
+    state.closed[said.id] = ClosedHold(
+        service=said.service, release=said.release, end=f"nothing to approve: {obstacle.reason}", at=now
+    )
+    return (said, *pages)

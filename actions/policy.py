@@ -1,0 +1,195 @@
+"""From a verdict to a decision: the table that says what is done about what is known."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from schemas.judgements import Verdict, VerdictKind
+from schemas.keys import decision_id
+from schemas.orders import Decision, Playbook, Suspect
+from schemas.policy import Autonomy, Rule
+from schemas.releases import Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    """A playbook with the words that go with it."""
+
+    playbook: Playbook
+    why: str
+    needs_approval: bool = False
+    alternatives: tuple[str, ...] = ()
+
+
+def decide(
+    *,
+    verdict: Verdict,
+    release: Release,
+    ranking_suspects: tuple[Suspect, ...],
+    is_clear: bool,
+    ranking_why: str,
+    rule_name: str,
+    rule: Rule,
+    settings: str,
+    at: datetime | None = None,
+) -> Decision:
+    """Return what to do about a verdict; the guardrails of `actions.gate` come after it.
+
+    A page that carries suspects is a page about ambiguous blame: the gate holds a rollback for it. The
+    id is derived from release, playbook and, for what changes nothing, the kind of verdict: deciding
+    twice gives the same id.
+
+    Args:
+        verdict: The release's newest verdict.
+        release: The release that the verdict is on.
+        ranking_suspects: Blame among concurrent releases, most to blame first; empty when none is.
+        is_clear: The first suspect stands out from the second; True also for an empty ranking that is
+            sure that no release is to blame.
+        ranking_why: The ranking in a sentence.
+        rule_name: Key of the rule in the policy.
+        rule: The rule of this service in this environment.
+        settings: Digest of the policy.
+        at: When it was decided; the verdict's instant when that is None.
+    """
+    choice = _choose(verdict, release, ranking_suspects, is_clear, ranking_why, rule_name, rule)
+    changes_something = choice.playbook in (Playbook.ROLLBACK, Playbook.PROMOTE)
+    name = choice.playbook.value if changes_something else f"{choice.playbook}:{verdict.kind}"
+    return Decision(
+        id=decision_id(release.id, name),
+        release=release.id,
+        environment=release.environment,
+        service=release.service,
+        version=release.version,
+        verdict=verdict.id,
+        playbook=choice.playbook,
+        at=at or verdict.at,
+        why=choice.why,
+        rule=rule_name,
+        needs_approval=choice.needs_approval,
+        confidence=verdict.confidence,
+        suspects=ranking_suspects if verdict.kind is VerdictKind.HARMFUL else (),
+        alternatives=choice.alternatives,
+        settings=settings,
+    )
+
+
+def _choose(
+    verdict: Verdict,
+    release: Release,
+    suspects: tuple[Suspect, ...],
+    is_clear: bool,
+    ranking_why: str,
+    rule_name: str,
+    rule: Rule,
+) -> _Choice:
+    reason = verdict.reasons[0]
+    match verdict.kind:
+        case VerdictKind.HARMFUL:
+            return _about_harm(verdict, release, suspects, is_clear, ranking_why, rule_name, rule)
+        case VerdictKind.HEALTHY if verdict.is_final:
+            return _promote(verdict, rule_name, rule)
+        case VerdictKind.NODATA | VerdictKind.BROKEN if verdict.is_final:
+            what = "no data" if verdict.kind is VerdictKind.NODATA else "the instrument is broken"
+            return _Choice(
+                playbook=Playbook.PAGE,
+                why=f"{what}: {reason}",
+                alternatives=(
+                    f"promote: not chosen, {what} is not a pass",
+                    f"rollback: not chosen, {what} is no evidence of harm",
+                ),
+            )
+        case VerdictKind.INCONCLUSIVE if verdict.is_final:
+            return _Choice(
+                playbook=Playbook.PAGE,
+                why=f"not enough evidence when the watch ended: {reason}",
+                alternatives=(
+                    "promote: not chosen, not enough evidence is not a pass",
+                    "rollback: not chosen, nothing was found against it",
+                ),
+            )
+        case VerdictKind.HEALTHY | VerdictKind.INCONCLUSIVE | VerdictKind.NODATA | VerdictKind.BROKEN:
+            return _Choice(
+                playbook=Playbook.NOTHING,
+                why=f"{verdict.kind} so far, the watch goes on: {reason}",
+                alternatives=(
+                    "promote: not chosen, the watch is not over",
+                    "rollback: not chosen, no evidence of harm",
+                ),
+            )
+        case _:
+            assert_never(verdict.kind)
+
+
+def _about_harm(
+    verdict: Verdict,
+    release: Release,
+    suspects: tuple[Suspect, ...],
+    is_clear: bool,
+    ranking_why: str,
+    rule_name: str,
+    rule: Rule,
+) -> _Choice:
+    reason = verdict.reasons[0]
+    others = tuple(
+        f"blame {suspect.release} (score {suspect.score:.4g}): {suspect.why}"
+        for suspect in suspects
+        if suspect.release != release.id
+    )
+    if not is_clear:
+        return _Choice(
+            playbook=Playbook.PAGE,
+            why=f"harmful, but who is to blame is ambiguous: {ranking_why}; {reason}",
+            needs_approval=True,
+            alternatives=("rollback: held for a human, blame is ambiguous", *others),
+        )
+    if not suspects:
+        return _Choice(
+            playbook=Playbook.PAGE,
+            why=f"harmful, but no release is to blame: {ranking_why}; {reason}",
+            alternatives=("rollback: not chosen, it would not take the damage back",),
+        )
+    if suspects[0].release != release.id:
+        return _Choice(
+            playbook=Playbook.NOTHING,
+            why=f"damage here is blamed on {suspects[0].release}: {ranking_why}; {reason}",
+            alternatives=(f"rollback: not chosen, {suspects[0].release} is to blame", *others),
+        )
+    asked = _why_ask(rule.gate.rollback, verdict.confidence, rule.gate.min_confidence, rule_name)
+    return _Choice(
+        playbook=Playbook.ROLLBACK,
+        why=f"harmful: {reason}; {ranking_why}",
+        needs_approval=asked != "",
+        alternatives=(
+            f"rollback alone: not chosen, {asked}" if asked else f"ask a human: not needed by {rule_name}",
+            "nothing: not chosen, the evidence crossed its threshold",
+            *others,
+        ),
+    )
+
+
+def _promote(verdict: Verdict, rule_name: str, rule: Rule) -> _Choice:
+    asked = _why_ask(rule.gate.promote, 1.0, 0.0, rule_name)
+    return _Choice(
+        playbook=Playbook.PROMOTE,
+        why=f"healthy: {verdict.reasons[0]}",
+        needs_approval=asked != "",
+        alternatives=(
+            f"promote alone: not chosen, {asked}" if asked else f"ask a human: not needed by {rule_name}",
+            "rollback: not chosen, no evidence of harm",
+        ),
+    )
+
+
+def _why_ask(autonomy: Autonomy, confidence: float, min_confidence: float, rule_name: str) -> str:
+    """Return why a human is needed, "" when none is."""
+    match autonomy:
+        case Autonomy.SHADOW:
+            return f"{rule_name} is in shadow mode"
+        case Autonomy.ASK:
+            return f"{rule_name} asks a human"
+        case Autonomy.ALONE:
+            if confidence < min_confidence:
+                return f"confidence is {confidence:.4f}, {rule_name} acts alone from {min_confidence:g}"
+            return ""
+        case _:
+            assert_never(autonomy)
