@@ -1,0 +1,260 @@
+"""Evidence at one look: every signal and edge weighed, with its share of the false-rollback budget."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import exp, log
+
+import numpy as np
+
+from detectors.panels import Floats, Panel, edges_of, panel, read
+from detectors.presence import silence
+from detectors.sentences import evidence_text, silence_text
+from detectors.sides import Sides
+from detectors.weighing import Weighed, side_of, weigh
+from detectors.windows import ServiceWindow
+from schemas.judgements import Evidence
+from schemas.keys import SignalName, derived_id
+from schemas.policy import Rule
+from schemas.releases import Release
+from schemas.signals import Signal, SignalKind
+
+PRESENCE = SignalName("presence")
+
+PRESENCE_SHARE = 1.0
+"""Share of the false-rollback budget for silence and lost traffic, relative to the signals' shares."""
+
+WARM_UP_INTERVALS = 2
+"""Intervals of a fresh pod whose means and levels do not count: caches fill, code is compiled, pools open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Interval indices of a look: quiet time from `quiet`, live time from `start` to before `end`."""
+
+    quiet: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Evidence, with what the verdict needs to know beside it.
+
+    Attributes:
+        alpha: This evidence's part of the false-rollback budget; 0 never convicts.
+        first_bad: Interval that counts against the canary first; -1 for none.
+        predates: The damage is older than the release, or hits old and new pods alike.
+        is_presence: It is about silence or lost traffic.
+        is_callers: It was seen by a caller, which cannot tell the canary's pods from others.
+    """
+
+    evidence: Evidence
+    alpha: float
+    first_bad: int = -1
+    predates: bool = False
+    is_presence: bool = False
+    is_callers: bool = False
+
+    @property
+    def can_convict(self) -> bool:
+        """Return whether it has a share of the budget."""
+        return self.alpha > 0
+
+    @property
+    def is_own(self) -> bool:
+        """Return whether it compares the service's own pods."""
+        return not self.is_presence and not self.is_callers
+
+    def p_value(self, alpha: float) -> float:
+        """Return the anytime-valid p-value for the whole release, in (0, 1]."""
+        return min(1.0, exp(-self.evidence.log_e) * alpha / self.alpha) if self.alpha > 0 else 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Everything that one look goes by.
+
+    Attributes:
+        rule_digest: Digest of the settings, part of what evidence is identified by.
+        found: Who runs the release and who does not.
+        now: The log's time.
+    """
+
+    release: Release
+    window: ServiceWindow
+    rule: Rule
+    rule_digest: str
+    found: Sides
+    span: Span
+    now: datetime
+
+    @property
+    def shares(self) -> float:
+        """Return all shares of the false-rollback budget together."""
+        return sum(signal.share for signal in self.rule.signals) + PRESENCE_SHARE
+
+    def evidence_id(self, signal: str, edge: str, detector: str) -> str:
+        """Return the id of one piece of evidence at this look."""
+        at = self.now.isoformat()
+        return derived_id("evidence", self.release.id, signal, edge, detector, self.rule_digest, at)
+
+
+def findings(case: Case) -> tuple[Finding, ...]:
+    """Return everything that can be said of a release now, nearest to its threshold first."""
+    said = [finding for signal in case.rule.signals for finding in _of_signal(case, signal)]
+    said += _of_presence(case)
+    return tuple(sorted(said, key=_rank))
+
+
+def _rank(finding: Finding) -> tuple[bool, float, str, str]:
+    evidence = finding.evidence
+    return not finding.can_convict, evidence.threshold_log_e - evidence.log_e, evidence.signal, evidence.edge
+
+
+def _of_signal(case: Case, signal: Signal) -> list[Finding]:
+    """Return what each edge of a signal says; the edges share the signal's budget."""
+    window, found, span = case.window, case.found, case.span
+    edges = edges_of(window, (*found.canary, *found.stable), signal)
+    said = []
+    for edge in edges:
+        canary = panel(window, found.canary, signal, edge, span.start, span.end)
+        if signal.kind is not SignalKind.COUNTS:
+            canary = _warm(canary, window, found.canary, span)
+        if not (canary.exposure > 0).any():
+            continue
+        stable = panel(window, found.stable, signal, edge, span.start, span.end)
+        quiet = panel(window, found.stable, signal, edge, span.quiet, span.start)
+        weighed = weigh(signal, canary, stable, quiet)
+        part = (signal.share or 1.0) / case.shares / len(edges)
+        said.append(
+            Finding(
+                evidence=_evidence(case, signal, weighed, edge, log(1.0 / (case.rule.judge.alpha * part))),
+                alpha=case.rule.judge.alpha * part if signal.share > 0 else 0.0,
+                first_bad=span.start + weighed.first_bad if weighed.first_bad >= 0 else -1,
+                predates=weighed.predates,
+            )
+        )
+    return said
+
+
+def _warm(canary: Panel, window: ServiceWindow, pods: tuple[str, ...], span: Span) -> Panel:
+    """Return the panel without each fresh pod's first intervals."""
+    mask = np.ones_like(canary.exposure, dtype=bool)
+    for row, key in enumerate(pods):
+        first_ms = window.pods[key].first_ms
+        if first_ms is not None:
+            warm = first_ms // window.width_ms + WARM_UP_INTERVALS
+            mask[row, : max(warm - span.start, 0)] = False
+    return canary.only(mask)
+
+
+def _evidence(case: Case, signal: Signal, weighed: Weighed, edge: str, threshold: float) -> Evidence:
+    return Evidence(
+        id=case.evidence_id(signal.name, edge, weighed.detector),
+        release=case.release.id,
+        signal=signal.name,
+        detector=weighed.detector,
+        at=case.now,
+        canary=weighed.canary,
+        control=weighed.control,
+        log_e=weighed.log_e,
+        threshold_log_e=threshold,
+        margin=weighed.margin,
+        comparison=(
+            "stable pods of the same minutes, and the quiet time where none spoke"
+            if weighed.is_before_after
+            else "stable pods of the same minutes"
+        ),
+        join=case.found.join,
+        edge=edge,
+        text=evidence_text(signal, weighed, edge, threshold),
+    )
+
+
+def _of_presence(case: Case) -> list[Finding]:
+    """Return what the canary's silence, and its lost traffic, are worth."""
+    window, found, span = case.window, case.found, case.span
+    spoken = [
+        _spoken(window, pods, first, end)
+        for pods, first, end in (
+            (found.canary, span.start, span.end),
+            (found.stable, span.start, span.end),
+            (found.stable, span.quiet, span.start),
+        )
+    ]
+    traffic = [
+        read(window, pods, case.rule.traffic, None, first, end)[0]
+        for pods, first, end in (
+            (found.canary, span.start, span.end),
+            (found.stable, span.start, span.end),
+            (found.stable, span.quiet, span.start),
+        )
+    ]
+    came = np.flatnonzero(traffic[0].sum(axis=0) > 0)
+    # Traffic that never came is a matter of routing: only what came and went counts.
+    routed = span.start + int(came[0]) if len(came) else span.end
+    silent = _silence(case, "silence", "says nothing", _expected_since(case), spoken)
+    starved = _silence(case, "traffic", "gets no traffic", routed, traffic)
+    return [finding for finding in (silent, starved) if finding is not None]
+
+
+def _silence(case: Case, detector: str, what: str, since: int, said: list[Floats]) -> Finding | None:
+    """Return what a silence that lasts is worth; None while it is short.
+
+    Args:
+        case: The look.
+        detector: Name of the check.
+        what: What the canary does not do, in words.
+        since: First interval in which it should.
+        said: Canary live, stable live and stable quiet, (pods, intervals) each, 0 for silence.
+    """
+    canary, stable, quiet = said
+    place = since - case.span.start
+    hush = silence(canary.sum(axis=0)[place:], stable[:, place:], quiet)
+    if hush.intervals < case.rule.judge.silent_intervals:
+        return None
+    alpha = case.rule.judge.alpha * PRESENCE_SHARE / case.shares / 2.0
+    threshold = log(1.0 / alpha)
+    control = side_of(Panel(stable, (stable > 0).astype(np.float64)))
+    return Finding(
+        evidence=Evidence(
+            id=case.evidence_id(PRESENCE, "", detector),
+            release=case.release.id,
+            signal=PRESENCE,
+            detector=detector,
+            at=case.now,
+            canary=side_of(Panel(canary, (canary > 0).astype(np.float64))),
+            control=control,
+            log_e=hush.log_e,
+            threshold_log_e=threshold,
+            margin=float(case.rule.judge.silent_intervals),
+            comparison="stable pods of the same minutes",
+            join=case.found.join,
+            text=silence_text(hush.intervals, control, hush.log_e, threshold, what),
+        ),
+        alpha=alpha,
+        first_bad=since + hush.since,
+        is_presence=True,
+    )
+
+
+def _spoken(window: ServiceWindow, pods: tuple[str, ...], first: int, end: int) -> Floats:
+    counts = np.zeros((len(pods), max(end - first, 0)))
+    for row, key in enumerate(pods):
+        counts[row] = window.pods[key].spoken.between(first, end)[0]
+    return counts
+
+
+def _expected_since(case: Case) -> int:
+    """Return the first whole interval from which the canary should be heard.
+
+    That is when a pod is ready. Where nobody says so, images may still be pulled: as many intervals again
+    as make a silence are granted.
+    """
+    window, span = case.window, case.span
+    heard = [window.pods[key].first_ms for key in case.found.canary]
+    ready = [window.pods[key].ready_ms for key in case.found.canary]
+    known = [ms for ms in (*heard, *ready) if ms is not None]
+    if known:
+        return min(max(min(known) // window.width_ms + 1, span.start), span.end)
+    return min(span.start + 1 + case.rule.judge.silent_intervals, span.end)

@@ -1,0 +1,217 @@
+"""The watch over one release: what its evidence adds up to at each look."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from detectors.evidence import Case, Finding, Span, findings
+from detectors.instrument import contradiction
+from detectors.sentences import counted
+from detectors.sides import learn_template, sides
+from detectors.windows import ServiceWindow
+from schemas.instants import from_ms, to_ms
+from schemas.judgements import Evidence, Suspicion, VerdictKind
+from schemas.keys import NO_TEMPLATE, TemplateHash
+from schemas.policy import Rule
+from schemas.releases import Release
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class ReleaseWatch:
+    """State of one watch.
+
+    Attributes:
+        template: The release's pod template, named or learnt; "" while unknown.
+        looked_until: End (exclusive) of the intervals that were looked at, as an interval index.
+        convicted_at: When evidence first crossed its threshold.
+        first_bad_at: Start of the first interval that counts against it.
+        kind: Last verdict that was news; None before the first.
+        confidence: Its confidence.
+        confidence_reached: Highest confidence of any evidence so far: 1 - anytime-valid p-value.
+        convicted_by: The sentence of each signal that crossed its threshold, in the order of crossing.
+        is_over: The final verdict was given.
+    """
+
+    release: Release
+    opened_at: datetime
+    template: TemplateHash = NO_TEMPLATE
+    looked_until: int = 0
+    convicted_at: datetime | None = None
+    convicted_by: dict[str, str] = field(default_factory=dict)
+    first_bad_at: datetime | None = None
+    confidence_reached: float = 0.0
+    kind: VerdictKind | None = None
+    confidence: float = 0.0
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a look at a release found.
+
+    Attributes:
+        is_news: A new verdict should be published: kind, finality or confidence changed.
+        evidence: Newest evidence of each signal and edge, strongest first.
+    """
+
+    kind: VerdictKind
+    is_final: bool
+    confidence: float
+    reasons: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    suspicion: Suspicion
+    first_bad_at: datetime | None
+    is_news: bool
+
+
+def open_watch(release: Release, window: ServiceWindow, rule: Rule, at: datetime) -> ReleaseWatch:
+    """Begin to watch a release.
+
+    Args:
+        release: What was deployed.
+        window: Its service's window.
+        rule: The rule that holds for it.
+        at: The log's time.
+    """
+    window.tick(rule, at)
+    return ReleaseWatch(
+        release=release,
+        opened_at=at,
+        template=learn_template(window, release),
+        looked_until=to_ms(release.started_at) // window.width_ms,
+    )
+
+
+def look(
+    watch: ReleaseWatch, window: ServiceWindow, rule: Rule, rule_digest: str, now: datetime
+) -> Look | None:
+    """Return what is known of a release now; None when no interval closed since the last look.
+
+    Args:
+        watch: The release's state; it is brought up to date.
+        window: Its service's window.
+        rule: The rule that holds for it.
+        rule_digest: Digest of the settings, part of what evidence is identified by.
+        now: The log's time.
+    """
+    if watch.is_over:
+        return None
+    window.tick(rule, now)
+    end = (to_ms(now) - rule.judge.lateness // _MILLISECOND) // window.width_ms
+    is_final = now >= watch.release.started_at + rule.judge.watch
+    if end <= watch.looked_until and not is_final:
+        return None
+    watch.looked_until = max(end, watch.looked_until)
+    watch.template = watch.template or learn_template(window, watch.release)
+    start = to_ms(watch.release.started_at) // window.width_ms
+    quiet = max(start - rule.judge.quiet // rule.judge.interval, window.floor)
+    span = Span(quiet=quiet, start=start, end=max(end, start))
+    found = sides(window, watch.release, watch.template)
+    case = Case(
+        release=watch.release,
+        window=window,
+        rule=rule,
+        rule_digest=rule_digest,
+        found=found,
+        span=span,
+        now=now,
+    )
+    said = findings(case)
+    _convict(watch, case, said)
+    kind, reasons = _conclude(watch, case, said, is_final)
+    confidence = watch.confidence_reached if kind is VerdictKind.HARMFUL else 0.0
+    is_news = (
+        kind is not watch.kind
+        or is_final
+        or (kind is VerdictKind.HARMFUL and confidence - watch.confidence > 0.1 * (1.0 - watch.confidence))
+    )
+    if is_news:
+        watch.kind, watch.confidence = kind, confidence
+    watch.is_over = is_final
+    return Look(
+        kind=kind,
+        is_final=is_final,
+        confidence=confidence,
+        reasons=reasons,
+        evidence=tuple(finding.evidence for finding in said),
+        suspicion=_suspicion(watch, case, said),
+        first_bad_at=watch.first_bad_at if kind is VerdictKind.HARMFUL else None,
+        is_news=is_news,
+    )
+
+
+def _convict(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...]) -> None:
+    """Note what crossed its threshold: an e-value that did once has done so for good."""
+    for finding in said:
+        evidence = finding.evidence
+        if not finding.can_convict or not evidence.convicts or finding.predates:
+            continue
+        reached = 1.0 - finding.p_value(case.rule.judge.alpha)
+        watch.confidence_reached = max(watch.confidence_reached, reached)
+        watch.convicted_at = watch.convicted_at or case.now
+        if finding.first_bad >= 0:
+            bad_at = from_ms(finding.first_bad * case.window.width_ms)
+            watch.first_bad_at = min(watch.first_bad_at or bad_at, bad_at)
+        watch.convicted_by[f"{evidence.signal}|{evidence.edge}|{evidence.detector}"] = evidence.text
+
+
+def _conclude(
+    watch: ReleaseWatch, case: Case, said: tuple[Finding, ...], is_final: bool
+) -> tuple[VerdictKind, tuple[str, ...]]:
+    """Return the verdict and its reasons, strongest first."""
+    if watch.convicted_at is not None:
+        return VerdictKind.HARMFUL, tuple(watch.convicted_by.values())
+    broken = contradiction(case)
+    if broken:
+        return VerdictKind.BROKEN, (broken,)
+    judge, pods = case.rule.judge, case.window.pods
+    passed = case.span.end - case.span.start
+    spoken = max((f.evidence.canary.intervals for f in said if f.is_own and f.can_convict), default=0)
+    heard = sum(pods[key].first_ms is not None for key in case.found.canary)
+    silent = next((f.evidence for f in said if f.evidence.detector == "silence"), None)
+    if silent is not None:
+        return VerdictKind.NODATA, (silent.text,)
+    if not heard and passed >= judge.silent_intervals:
+        alone = "the canary never spoke while stable pods did" if _speaks(case) else "nobody spoke"
+        return VerdictKind.NODATA, (f"{alone} in {counted(passed, 'interval')}",)
+    if passed * judge.interval >= judge.min_watch and spoken >= judge.min_intervals:
+        strongest = tuple(f.evidence.text for f in said if f.can_convict)[:3]
+        margins = f"in {counted(spoken, 'interval')} of {counted(heard, 'canary pod')}"
+        return VerdictKind.HEALTHY, (f"no damage beyond the margins {margins}", *strongest)
+    return VerdictKind.INCONCLUSIVE, (
+        f"the watch {'is over' if is_final else 'goes on'} with {counted(spoken, 'interval')} of the canary, "
+        f"{judge.min_intervals} of them and {judge.min_watch} of watching needed",
+    )
+
+
+def _speaks(case: Case) -> bool:
+    """Return whether any stable pod spoke since the release began."""
+    start, end = case.span.start, case.span.end
+    return any(case.window.pods[key].spoken.between(start, end)[1].any() for key in case.found.stable)
+
+
+def _suspicion(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...]) -> Suspicion:
+    """Return what points at this release, for the ranking of blame."""
+    own = max((f.evidence.log_e for f in said if f.is_own and f.can_convict), default=0.0)
+    silent = max((f.evidence.log_e for f in said if f.is_presence), default=0.0)
+    edges = sorted(
+        ((f.evidence.edge, f.evidence.log_e) for f in said if f.is_callers and f.evidence.log_e > 0),
+        key=lambda pair: (-pair[1], pair[0]),
+    )
+    best = said[0] if said else None
+    onset = watch.first_bad_at
+    if onset is None and best is not None and best.evidence.log_e > 0 and best.first_bad >= 0:
+        onset = from_ms(best.first_bad * case.window.width_ms)
+    return Suspicion(
+        release=watch.release.id,
+        service=watch.release.service,
+        environment=watch.release.environment,
+        at=case.now,
+        started_at=watch.release.started_at,
+        own_log_e=max(own, 0.0),
+        edge_log_e=tuple(edges),
+        silence_log_e=max(silent, 0.0),
+        onset=onset,
+        predates=watch.convicted_at is None and best is not None and best.predates,
+    )

@@ -1,0 +1,203 @@
+"""Weighing: one signal of one edge, canary against stable pods, as an e-value with both sides' numbers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.counts import dispersion, rate_log_e, two_sample_log_e, upper_rate, without_worst
+from detectors.levels import quiet_noise, shift_log_e
+from detectors.mixtures import log_mean_pair
+from detectors.panels import Panel
+from schemas.judgements import Side
+from schemas.signals import Direction, Signal, SignalKind
+
+Floats = NDArray[np.float64]
+
+LARGEST_LOG_E = 700.0
+"""Larger evidence is written as this: beyond it, exp would overflow in a reader."""
+
+DRIFT = 3.0
+"""Against its own past instead of twins, a service is taken to differ by so many times its pods' spread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What one signal of one edge says.
+
+    Attributes:
+        log_e: Log e-value, finite.
+        first_bad: Index of the first live interval that counts against the canary; -1 for none.
+        margin: Largest change in the signal's unit that is no damage.
+        quiet: The stable pods before the release.
+        is_before_after: Some of it was held against the past, for want of stable pods.
+        predates: The stable pods are as bad as the canary, or were before the release.
+    """
+
+    detector: str
+    log_e: float
+    canary: Side
+    control: Side
+    quiet: Side
+    margin: float
+    first_bad: int
+    is_before_after: bool
+    predates: bool
+
+
+def side_of(panel: Panel) -> Side:
+    """Return one side's numbers."""
+    spoke = panel.exposure > 0
+    exposure = float(panel.exposure.sum())
+    return Side(
+        pods=int(spoke.any(axis=1).sum()),
+        intervals=int(spoke.sum()),
+        exposure=exposure,
+        level=float(panel.events.sum()) / exposure if exposure > 0 else None,
+    )
+
+
+def weigh(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) -> Weighed:
+    """Return what a signal says of a canary.
+
+    Args:
+        signal: What is weighed, which way is bad and how much nobody minds.
+        canary: The release's pods since it began, (pods, intervals).
+        stable: The other pods in the same intervals, (pods, intervals).
+        quiet: The other pods before the release, (pods, quiet intervals).
+    """
+    match signal.kind:
+        case SignalKind.COUNTS:
+            return _weigh_counts(signal, canary, stable, quiet)
+        case SignalKind.MEANS | SignalKind.LEVELS:
+            return _weigh_levels(signal, canary, stable, quiet)
+
+
+def _weigh_counts(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) -> Weighed:
+    x, n = canary.totals()
+    y, m = stable.totals()
+    before_y, before_m = float(quiet.events.sum()), float(quiet.exposure.sum())
+    y_all, m_all = before_y + float(y.sum()), before_m + float(m.sum())
+    paired, alone = (n > 0) & (m > 0), (n > 0) & (m <= 0)
+    wobble = dispersion(
+        np.hstack([_padded(quiet, stable).events, stable.events]),
+        np.hstack([_padded(quiet, stable).exposure, stable.exposure]),
+    )
+    pods_c, pods_s = (canary.exposure > 0).sum(axis=0), (stable.exposure > 0).sum(axis=0)
+    wobble_c = wobble / np.maximum(pods_c, 1)
+    wobble_s = wobble / np.maximum(pods_s, 1)
+    level = y_all / m_all if m_all > 0 else 0.0
+    margin = max(signal.margin_ratio * level, signal.margin_floor)
+
+    def masked(mask: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        return np.where(mask, x, 0.0), np.where(mask, n, 0.0)
+
+    twins = two_sample_log_e(masked(paired), (y, m), 1.0 + signal.margin_ratio, wobble_c + wobble_s)
+    log_e, worst = without_worst(twins)
+    if signal.margin_floor > 0 or level <= 0:
+        # The null is the larger of two margins: both must be refuted, so the smaller e-value counts.
+        bound = upper_rate(y_all, m_all) + signal.margin_floor
+        floor, _ = without_worst(rate_log_e(masked(paired), max(bound, 1e-9), wobble_c + 1e-9))
+        log_e = min(log_e, floor)
+    is_alone = bool(alone.any()) and before_m > 0
+    if is_alone:
+        past = max(upper_rate(before_y, before_m), level) * (1.0 + signal.margin_ratio) + signal.margin_floor
+        gained = rate_log_e(masked(alone), max(past, 1e-9), DRIFT * (wobble_c + 1e-9))
+        log_e = log_mean_pair(log_e, without_worst(gained)[0]) if paired.any() else without_worst(gained)[0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        told = np.where(m > 0, y / np.maximum(m, 1e-12), level)
+        bad = (n > 0) & (x / np.maximum(n, 1e-12) > told + margin)
+    quiet_side, stable_side, canary_side = side_of(quiet), side_of(stable), side_of(canary)
+    before = quiet_side.level if quiet_side.level is not None else 0.0
+    return Weighed(
+        detector="gamma-poisson" if is_alone else "beta-binomial",
+        log_e=_bounded(log_e),
+        canary=canary_side,
+        control=stable_side if stable_side.exposure > 0 else quiet_side,
+        quiet=quiet_side,
+        margin=margin,
+        first_bad=_first(bad, worst),
+        is_before_after=is_alone,
+        predates=_as_bad(canary_side, stable_side, before, margin, 1.0),
+    )
+
+
+def _padded(quiet: Panel, stable: Panel) -> Panel:
+    """Return the quiet panel with as many rows as the stable one has; both list the same pods."""
+    if quiet.events.shape[0] == stable.events.shape[0]:
+        return quiet
+    rows = stable.events.shape[0]
+    shape = (rows, quiet.events.shape[1])
+    events, exposure = np.zeros(shape), np.zeros(shape)
+    kept = min(rows, quiet.events.shape[0])
+    events[:kept], exposure[:kept] = quiet.events[:kept], quiet.exposure[:kept]
+    return Panel(events, exposure)
+
+
+def _weigh_levels(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) -> Weighed:
+    sign = 1.0 if signal.direction is Direction.UP else -1.0
+    c, s, q = canary.levels, stable.levels, quiet.levels
+    known = q if np.isfinite(q).any() else s
+    level = float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
+    margin = max(signal.margin_ratio * abs(level), signal.margin_floor)
+    # A logarithm for what can rise without end; its offset keeps levels near zero from exploding.
+    offset = max(margin, 0.01 * abs(level), 1e-12)
+    is_log = sign > 0 and all(not (v[np.isfinite(v)] < 0).any() for v in (c, s, q))
+
+    def transformed(values: Floats) -> Floats:
+        return np.log(values + offset) if is_log else sign * values
+
+    step = float(np.log((level + margin + offset) / (level + offset))) if is_log else margin
+    scale = 1.0 if is_log else max(abs(level), margin, 1e-12)
+    noise = quiet_noise(transformed(known), scale)
+    tc, ts, tq = transformed(c), transformed(s), transformed(q)
+    pods_c, pods_s = np.isfinite(tc).sum(axis=0), np.isfinite(ts).sum(axis=0)
+    mean_c, mean_s = _means(tc), _means(ts)
+    weight = 1.0 / np.maximum(pods_c, 1) + 1.0 / np.maximum(pods_s, 1)
+    log_e, worst = shift_log_e(mean_c - mean_s, weight, step, noise)
+    alone = np.isfinite(mean_c) & ~np.isfinite(mean_s)
+    past = _means(tq)
+    is_alone = bool(alone.any()) and bool(np.isfinite(past).any())
+    if is_alone:
+        apart = np.where(alone, mean_c - np.nanmean(past), np.nan)
+        single, _ = shift_log_e(apart, np.full(len(apart), DRIFT**2), step, noise)
+        log_e = log_mean_pair(log_e, single) if np.isfinite(mean_c - mean_s).any() else single
+    reference = np.where(np.isfinite(mean_s), mean_s, np.nanmean(past) if np.isfinite(past).any() else np.nan)
+    bad = np.isfinite(mean_c) & (mean_c > reference + step)
+    canary_side, stable_side, quiet_side = side_of(canary), side_of(stable), side_of(quiet)
+    return Weighed(
+        detector="t-mixture",
+        log_e=_bounded(log_e),
+        canary=canary_side,
+        control=stable_side if stable_side.exposure > 0 else quiet_side,
+        quiet=quiet_side,
+        margin=margin,
+        first_bad=_first(bad, worst),
+        is_before_after=is_alone,
+        predates=_as_bad(canary_side, stable_side, level, margin, sign),
+    )
+
+
+def _means(values: Floats) -> Floats:
+    """Return the mean over pods, (intervals,), NaN where none spoke."""
+    spoke = np.isfinite(values)
+    count = spoke.sum(axis=0)
+    total = np.where(spoke, values, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _as_bad(canary: Side, stable: Side, before: float, margin: float, sign: float) -> bool:
+    """Return whether the stable pods have left their quiet level as far as the canary has."""
+    if canary.level is None or stable.level is None:
+        return False
+    moved = sign * (stable.level - before)
+    return moved > margin and sign * (canary.level - stable.level) <= margin
+
+
+def _first(bad: NDArray[np.bool_], worst: int) -> int:
+    found = np.flatnonzero(bad)
+    return int(found[0]) if len(found) else worst
+
+
+def _bounded(log_e: float) -> float:
+    return float(np.clip(log_e, -LARGEST_LOG_E, LARGEST_LOG_E))

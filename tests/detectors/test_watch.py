@@ -1,0 +1,95 @@
+"""Whole watches: a release that harms, one that does not, one that says nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detectors.watch import ReleaseWatch
+from detectors.windows import ServiceWindow
+from schemas.codec import from_json, to_json
+from schemas.judgements import VerdictKind
+
+Scene = Any
+
+
+def play(scene: Scene, error_ratio: float, latency_s: float = 0.1, minutes: int = 30, seed: int = 1) -> None:
+    """Play an hour of quiet and a watch with three stable pods and one canary."""
+    random = np.random.default_rng(seed)
+
+    def serve(minute: int, pod: str, template: str, ratio: float, mean_s: float) -> None:
+        requests = int(random.poisson(300))
+        noisy = mean_s * float(np.exp(random.normal(0, 0.05)))
+        scene.serve(minute, pod, template, requests, int(random.binomial(requests, ratio)), noisy)
+
+    for minute in range(-60, minutes):
+        for pod in ("a", "b", "c"):
+            serve(minute, pod, "old", 0.002, 0.1)
+        if minute == 0:
+            scene.open()
+            scene.ready(0, "d")
+        if minute >= 0:
+            serve(minute, "d", "new", error_ratio, latency_s)
+            scene.look(minute)
+
+
+def test_a_canary_that_errs_is_harmful_within_three_minutes(scene: Scene) -> None:
+    play(scene, error_ratio=0.12, minutes=5)
+    first = next(i for i, seen in enumerate(scene.looks) if seen.kind is VerdictKind.HARMFUL)
+    assert first <= 2
+    assert scene.looks[first].confidence > 0.99
+    assert "errors" in scene.looks[first].reasons[0]
+    assert scene.looks[first].is_news
+
+
+def test_a_slow_canary_is_harmful(scene: Scene) -> None:
+    play(scene, error_ratio=0.002, latency_s=0.2, minutes=12)
+    assert scene.looks[-1].kind is VerdictKind.HARMFUL
+    assert "latency" in scene.looks[-1].reasons[0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_good_canary_is_healthy_when_its_watch_ends(scene: Scene, seed: int) -> None:
+    play(scene, error_ratio=0.002, minutes=31, seed=seed)
+    assert [seen.kind for seen in scene.looks if seen.is_final] == [VerdictKind.HEALTHY]
+    assert all(seen.kind is not VerdictKind.HARMFUL for seen in scene.looks)
+
+
+def test_a_canary_that_stays_silent_beside_speaking_twins_is_harmful(scene: Scene) -> None:
+    for minute in range(-60, 6):
+        for pod in ("a", "b", "c"):
+            scene.serve(minute, pod, "old", 100)
+        if minute == 0:
+            scene.open()
+            scene.ready(0, "d")
+        if minute >= 0:
+            scene.look(minute)
+    assert scene.looks[-1].kind is VerdictKind.HARMFUL
+    assert "says nothing" in scene.looks[-1].reasons[0]
+    assert scene.looks[-1].suspicion.silence_log_e > 0
+
+
+def test_a_service_that_nobody_calls_is_nodata(scene: Scene) -> None:
+    for minute in range(-60, 31):
+        if minute < -30:
+            scene.serve(minute, "a", "old", 100)
+        if minute == 0:
+            scene.open()
+        if minute >= 0:
+            scene.look(minute)
+    assert scene.looks[-1].is_final
+    assert scene.looks[-1].kind is VerdictKind.NODATA
+
+
+def test_stopping_and_restoring_changes_nothing(new_scene: Callable[[], Scene]) -> None:
+    straight, stopped = new_scene(), new_scene()
+    play(straight, error_ratio=0.02, minutes=8)
+    play(stopped, error_ratio=0.02, minutes=4)
+    stopped.window = from_json(ServiceWindow, to_json(stopped.window))
+    stopped.watch = from_json(ReleaseWatch, to_json(stopped.watch))
+    assert to_json(stopped.window) == to_json(from_json(ServiceWindow, to_json(stopped.window)))
+    again = new_scene()
+    play(again, error_ratio=0.02, minutes=8)
+    assert [repr(seen) for seen in straight.looks] == [repr(seen) for seen in again.looks]
+    assert [repr(seen) for seen in straight.looks[:4]] == [repr(seen) for seen in stopped.looks]
