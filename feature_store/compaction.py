@@ -9,7 +9,7 @@ from feature_store.disk import Disk
 from feature_store.inventory import JournalFile, file_name
 from feature_store.parquet import JournalFileError, merge
 
-_RUN = 32
+RUN = 32
 """So many small neighbours become one. Fewer rewrites more often; more leaves more files to open."""
 _SMALL_BYTES = 1024 * 1024
 """Files of this size stay as they are; bounds what one merge reads and writes to 32 MiB."""
@@ -24,8 +24,9 @@ class Compactor:
     folder leaves out a file within another's range. So a crash between the two steps doubles nothing.
     """
 
-    def __init__(self, disk: Disk, clock: Callable[[], datetime]) -> None:
+    def __init__(self, disk: Disk, clock: Callable[[], datetime], run: int = RUN) -> None:
         self._disk = disk
+        self._run = run
         self._clock = clock
         self._runs: dict[int, list[JournalFile]] = {}
         self._doomed: deque[tuple[datetime, Path]] = deque()
@@ -41,13 +42,13 @@ class Compactor:
         """Take a newly written file; merge its run when that is long enough, and return the merged file."""
         self._remove_doomed()
         run = self._extend(file)
-        if len(run) < _RUN:
+        if len(run) < self._run:
             return None
         path = file.path.with_name(file_name(file.partition, run[0].first, run[-1].last))
         try:
             data = merge([part.path for part in run])
         except JournalFileError:
-            # Somebody damaged or removed a part: the others stay as they are, and the next inventory names it.
+            # Somebody damaged or removed a part: the others stay, and the next inventory names it.
             self._runs[file.partition] = []
             return None
         self._disk.publish(path, data)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from feature_store.compaction import Compactor
+from feature_store.compaction import RUN, Compactor
 from feature_store.disk import Disk
 from feature_store.inventory import JournalFile, file_name, take_inventory
 from feature_store.parquet import Marks, encode, read_footer
@@ -81,6 +81,7 @@ class Journal:
         clock: The current time; only the age limit and the merging of files look at it.
         limits: When rows become a file.
         disk: How files are put in place.
+        merge_after: So many small neighbouring files become one.
 
     Attributes:
         findings: What is odd in the folder, as sentences, as of the start or the last `refresh`.
@@ -94,6 +95,7 @@ class Journal:
         clock: Callable[[], datetime],
         limits: FlushLimits | None = None,
         disk: Disk | None = None,
+        merge_after: int = RUN,
     ) -> None:
         self._root = root
         self._clock = clock
@@ -102,7 +104,7 @@ class Journal:
         self._partitions: dict[int, _Partition] = {}
         self._disk.make_folder(root)
         self.swept = self._disk.sweep(root)
-        self._compactor = Compactor(self._disk, clock)
+        self._compactor = Compactor(self._disk, clock, merge_after)
         self.findings: tuple[str, ...] = ()
         self._load(None)
 

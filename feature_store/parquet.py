@@ -89,7 +89,7 @@ def read_footer(path: Path) -> Footer:
         raise JournalFileError(f"{path} has unreadable metadata: {error!r}") from error
     if version > SCHEMA_VERSION:
         raise JournalFileError(
-            f"{path} has schema version {version}, expected {SCHEMA_VERSION} or older: a newer Suture wrote it"
+            f"{path} has schema version {version}, expected at most {SCHEMA_VERSION}: a newer Suture wrote it"
         )
     return Footer(rows=metadata.num_rows, marks=marks)
 

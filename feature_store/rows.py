@@ -112,6 +112,7 @@ def row_of(log_partition: int, log_offset: int, effect: Effect) -> Row:
             "effect", cause.topic, str(cause.partition), str(cause.offset), str(effect.index)
         ),
         "kind": kind.value,
+        **_place_of(effect.key),
         **cells,
         "key": effect.key,
         "cause_topic": cause.topic,
@@ -122,6 +123,12 @@ def row_of(log_partition: int, log_offset: int, effect: Effect) -> Row:
         "log_offset": log_offset,
         "body": to_json(effect.said).decode(),
     }
+
+
+def _place_of(key: str) -> Row:
+    """Return environment and service as a key names them: evidence, for one, says neither."""
+    environment, _, service = key.partition("/")
+    return {"environment": environment or None, "service": service or None}
 
 
 def _cells(said: Said) -> tuple[Kind, Row]:
