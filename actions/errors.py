@@ -1,0 +1,31 @@
+"""What can go wrong with an action, told apart by what the executor does next."""
+
+from schemas.errors import SutureError
+
+
+class ActionError(SutureError):
+    """An action did not work."""
+
+
+class TransientActionError(ActionError):
+    """Try again before the command's deadline.
+
+    Attributes:
+        retry_after_s: Seconds that the other side asked to wait; None when it did not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class PermanentActionError(ActionError):
+    """Stop and page: trying again changes nothing."""
+
+
+class RefusedActionError(ActionError):
+    """The world is not what the command expects, so it must not be carried out."""
+
+
+class SignatureError(SutureError):
+    """A command is not signed by a key that is known here: it must not be carried out."""
