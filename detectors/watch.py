@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from pydantic import AwareDatetime
+
 from detectors.evidence import Case, Finding, Span, findings
 from detectors.instrument import contradiction
 from detectors.sentences import counted
@@ -34,12 +36,12 @@ class ReleaseWatch:
     """
 
     release: Release
-    opened_at: datetime
+    opened_at: AwareDatetime
     template: TemplateHash = NO_TEMPLATE
     looked_until: int = 0
-    convicted_at: datetime | None = None
+    convicted_at: AwareDatetime | None = None
     convicted_by: dict[str, str] = field(default_factory=dict)
-    first_bad_at: datetime | None = None
+    first_bad_at: AwareDatetime | None = None
     confidence_reached: float = 0.0
     kind: VerdictKind | None = None
     confidence: float = 0.0

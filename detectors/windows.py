@@ -96,8 +96,6 @@ class ServiceWindow:
         current: Key in `pods` of each pod name's newest life.
     """
 
-    environment: str
-    service: str
     width_ms: int = 0
     began_ms: int | None = None
     floor: int = 0

@@ -45,7 +45,7 @@ class Scene:
     """One service, one window, perhaps one release on watch."""
 
     rule: Rule = field(default_factory=Rule)
-    window: ServiceWindow = field(default_factory=lambda: ServiceWindow(environment=PROD, service=CART))
+    window: ServiceWindow = field(default_factory=ServiceWindow)
     watch: ReleaseWatch | None = None
     looks: list[Look] = field(default_factory=list)
 

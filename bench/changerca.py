@@ -1,0 +1,170 @@
+"""ChangeRCA: 50 canary releases of Online Boutique, of which 11 are defective.
+
+`python -m bench.changerca --data DIR [--verdicts FILE] [--aa]` prints one JSON object. Without `labels.csv`
+the figures that need labels are null.
+
+Source: G. Yu et al., "ChangeRCA: Finding Root Causes from Software Changes in Large Online Systems",
+Proceedings of the ACM on Software Engineering 1 (FSE), 2024.
+"""
+
+import argparse
+import hashlib
+import json
+import platform
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+
+from bench.changerca_data import Change, observations, posing, read
+from bench.changerca_scores import aa_figures, figures
+from schemas.effects import Effect
+from schemas.observations import LogPosition, Observation, VerdictReached
+from schemas.orders import Command, CommandKind, Decision
+from streams.engine import Engine
+from streams.routing import observations_from
+
+
+def decide(entries: Iterable[Observation]) -> Iterator[Effect]:
+    """Yield what an engine says of observations, feeding back what services tell their environments."""
+    engine = Engine()
+    offset = 0
+    for entry in entries:
+        waiting = [entry]
+        while waiting:
+            for effect in engine.apply(waiting.pop(0)):
+                yield effect
+                for fed in observations_from(effect):
+                    position = LogPosition(topic=fed.topic, partition=0, offset=offset)
+                    waiting.append(
+                        Observation(key=fed.key, body=fed.body, position=position, origin=fed.origin)
+                    )
+                    offset += 1
+
+
+@dataclass(slots=True)
+class Said:
+    """What was said of one change, up to its next step."""
+
+    at: int | None = None
+    verdict: str = "inconclusive"
+    confidence: float = 0.0
+
+
+@dataclass(slots=True)
+class Results:
+    """What was said of all changes and cases."""
+
+    changes: dict[str, Said] = field(default_factory=dict)
+    rankings: dict[str, list[str]] = field(default_factory=dict)
+
+
+def collect(effects: Iterable[Effect], changes: list[Change]) -> Results:
+    """Return the last word on each change that is no later than its next step, and each case's ranking.
+
+    The ranking that counts is the one of the case's last decision; the changes that it leaves out follow
+    in the order of their evidence, then of their names.
+    """
+    by_service = {(change.environment, change.service): change for change in changes}
+    results = Results(changes={change.id: Said() for change in changes})
+    evidence: dict[str, float] = {}
+    for effect in effects:
+        said = effect.said
+        match said:
+            case VerdictReached(verdict=verdict, suspicion=suspicion):
+                change = by_service[verdict.environment, verdict.service]
+                if verdict.at.timestamp() > change.next_step:
+                    continue
+                now = results.changes[change.id]
+                now.verdict, now.confidence = verdict.kind.value, verdict.confidence
+                evidence[change.id] = max(suspicion.own_log_e, suspicion.silence_log_e)
+            case Command(kind=CommandKind.UNDO):
+                change = by_service[said.environment, said.service]
+                at = int(said.issued_at.timestamp())
+                if at <= change.next_step and results.changes[change.id].at is None:
+                    results.changes[change.id].at = at
+            case Decision() if said.suspects:
+                # The first decision with suspects is what an operator would act on.
+                ranked = [by_service[said.environment, s.service].id for s in said.suspects]
+                results.rankings.setdefault(said.environment, ranked)
+            case _:
+                pass
+    for change in sorted(changes, key=lambda c: (-evidence.get(c.id, 0.0), c.id)):
+        ranking = results.rankings.setdefault(change.environment, [])
+        if change.id not in ranking:
+            ranking.append(change.id)
+    return results
+
+
+def verdict_lines(results: Results, changes: list[Change], is_aa: bool) -> Iterator[dict[str, Any]]:
+    """Yield the lines of the verdicts file."""
+    for change in changes:
+        said = results.changes[change.id]
+        if is_aa:
+            yield {
+                "case": change.case,
+                "service": change.service,
+                "pod": change.pod,
+                "rolled_back": said.at is not None,
+                "at": said.at,
+            }
+            continue
+        yield {
+            "change": change.id,
+            "rolled_back": said.at is not None,
+            "at": said.at,
+            "verdict": said.verdict,
+            "confidence": said.confidence,
+        }
+    if not is_aa:
+        for case in sorted(results.rankings):
+            yield {"case": case, "ranking": results.rankings[case]}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/bench/changerca"))
+    parser.add_argument("--verdicts", type=Path)
+    parser.add_argument("--aa", action="store_true", help="quiet pods posing as canaries")
+    given = parser.parse_args(arguments)
+    started, cpu = time.perf_counter(), time.process_time()
+    source = given.data / "replay.jsonl.gz"
+    rows, changes = read(source)
+    if given.aa:
+        rows, changes = posing(rows, changes)
+    print(f"{len(changes)} changes, {len(rows)} lines", file=sys.stderr)
+    results = collect(decide(observations(rows)), changes)
+    if given.verdicts is not None:
+        lines = (json.dumps(line) + "\n" for line in verdict_lines(results, changes, given.aa))
+        given.verdicts.write_text("".join(lines))
+    outcome = {change.id: results.changes[change.id].at for change in changes}
+    found = (
+        aa_figures(outcome)
+        if given.aa
+        else figures(changes, outcome, results.rankings, given.data / "labels.csv")
+    )
+    print(
+        json.dumps(
+            {
+                **found,
+                "seconds": round(time.perf_counter() - started, 3),
+                "cpu_seconds": round(time.process_time() - cpu, 3),
+                "versions": {
+                    "python": platform.python_version(),
+                    "numpy": np.__version__,
+                    "scipy": scipy.__version__,
+                },
+                "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""ChangeRCA's figures: what was rolled back against the labels."""
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.changerca_data import Change
+
+
+def aa_figures(outcome: dict[str, int | None]) -> dict[str, Any]:
+    """Return how many quiet pods were rolled back."""
+    rolled_back = sum(at is not None for at in outcome.values())
+    return {
+        "share": rolled_back / len(outcome) if outcome else None,
+        "counts": {"pods": len(outcome), "rolled_back": rolled_back},
+    }
+
+
+def figures(
+    changes: list[Change], outcome: dict[str, int | None], rankings: dict[str, list[str]], labels: Path
+) -> dict[str, Any]:
+    """Return the scored figures; null where they need labels that are not there.
+
+    `f1_cv` equals `f1`: the shipped settings are used on every case, none is fitted by this program.
+    """
+    bad: set[str] | None = None
+    if labels.exists():
+        with labels.open() as lines:
+            bad = {row["change_id"] for row in csv.DictReader(lines) if row["bad"] == "1"}
+    rolled_back = sorted(name for name, at in outcome.items() if at is not None)
+    counts: dict[str, Any] = {
+        "changes": len(changes),
+        "cases": len({change.case for change in changes}),
+        "rolled_back": len(rolled_back),
+    }
+    scores: dict[str, Any] = dict.fromkeys(
+        ("f1", "f1_cv", "precision", "recall", "false_share", "false_rollbacks", "hr1", "hr3", "median_min")
+    )
+    if bad is not None:
+        hits = [name for name in rolled_back if name in bad]
+        false = len(rolled_back) - len(hits)
+        good = len(outcome) - len(bad)
+        by_id = {change.id: change for change in changes}
+        precision = len(hits) / len(rolled_back) if rolled_back else 0.0
+        recall = len(hits) / len(bad) if bad else 0.0
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        delays = [((outcome[name] or 0) - by_id[name].ready) / 60 for name in hits]
+        places: dict[str, int] = {}
+        members: dict[str, list[str]] = defaultdict(list)
+        for change in changes:
+            members[change.case].append(change.id)
+        for case, names in members.items():
+            if bad.intersection(names):
+                ranking = rankings.get(case, [])
+                places[case] = min((i for i, name in enumerate(ranking) if name in bad), default=len(names))
+        counts |= {"bad": len(bad), "good": good, "found": len(hits)}
+        scores = {
+            "f1": f1,
+            "f1_cv": f1,
+            "precision": precision,
+            "recall": recall,
+            "false_share": false / good if good else 0.0,
+            "false_rollbacks": false,
+            "hr1": sum(place < 1 for place in places.values()) / len(places) if places else None,
+            "hr3": sum(place < 3 for place in places.values()) / len(places) if places else None,
+            "median_min": median(delays) if delays else None,
+        }
+    return {**scores, "counts": counts}

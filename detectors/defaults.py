@@ -1,0 +1,67 @@
+"""Named default rules for kinds of telemetry, the same for every installation that sends that kind.
+
+Pod-minute gauges: one reading per pod and minute of ratios and levels that somebody averaged already, such
+as a service mesh's dashboards export. Requests are not known, so success is a level and not a count.
+"""
+
+from datetime import timedelta
+
+from schemas.keys import SignalName
+from schemas.policy import Autonomy, GateSettings, JudgeSettings, Rule
+from schemas.signals import Direction, Selector, Signal, SignalKind
+
+SUCCESS, LATENCY, CPU, MEMORY = "pod.success", "pod.latency", "pod.cpu", "pod.memory"
+
+
+def pod_minute_signals() -> tuple[Signal, ...]:
+    """Return the signals of pod-minute gauges; `docs/judge.md` says where the numbers come from."""
+    return (
+        Signal(
+            name=SignalName("success"),
+            kind=SignalKind.LEVELS,
+            direction=Direction.DOWN,
+            events=Selector(metric=SUCCESS),
+            margin_ratio=0.05,
+            share=2.0,
+            unit="%",
+        ),
+        Signal(
+            name=SignalName("latency"),
+            kind=SignalKind.LEVELS,
+            events=Selector(metric=LATENCY),
+            margin_ratio=0.5,
+            margin_floor=5.0,
+            unit="ms",
+        ),
+        Signal(
+            name=SignalName("cpu"),
+            kind=SignalKind.LEVELS,
+            events=Selector(metric=CPU),
+            margin_ratio=0.5,
+            margin_floor=5.0,
+            unit="%",
+        ),
+        Signal(
+            name=SignalName("memory"),
+            kind=SignalKind.LEVELS,
+            events=Selector(metric=MEMORY),
+            margin_ratio=1.0,
+            margin_floor=10.0,
+            share=0.0,
+            unit="%",
+        ),
+    )
+
+
+def pod_minute_rule(rollback: Autonomy = Autonomy.ASK) -> Rule:
+    """Return the rule of pod-minute gauges.
+
+    Of several services that turn bad together one may be rolled back; the next waits for a human, because
+    what hits several services at once is seldom their releases.
+    """
+    return Rule(
+        judge=JudgeSettings(interval=timedelta(minutes=1)),
+        gate=GateSettings(rollback=rollback, blast_radius=1),
+        signals=pod_minute_signals(),
+        traffic=Selector(metric="pod.requests"),
+    )
