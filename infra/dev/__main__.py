@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from infra.dev import instances
 from infra.dev.cache import PartUnavailableError, report
 
-PARTS = ("kafka",)
+PARTS = ("kafka", "cluster")
 COMMANDS = ("fetch", "up", "down", "status")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from infra.dev import leftovers, processes
 from infra.dev.cache import report
 from infra.dev.locks import locked
 from infra.dev.processes import Process
+from infra.dev.waiting import wait_until
 
 __all__ = ["Instance", "StartError", "all_instances", "create", "owned", "reap", "remove", "state_root"]
 
@@ -94,6 +95,25 @@ class Instance:
         """Raise `StartError` with the end of its log when a process ended by itself."""
         if not self.processes[role].is_alive:
             raise StartError(f"{role} of {self.name} ended:\n{self.tail(role)}")
+
+    def wait_while_alive(
+        self, role: str, condition: Callable[[], bool], *, deadline_s: float = 120.0
+    ) -> None:
+        """Return once `condition` holds.
+
+        Raises:
+            StartError: The process ended by itself before.
+            TimeoutError: Neither happened in time.
+        """
+
+        def holds() -> bool:
+            # The question comes first: a process that was ready and ended is the next caller's matter.
+            if condition():
+                return True
+            self.require_alive(role)
+            return False
+
+        wait_until(holds, deadline_s=deadline_s, what=f"start of {role} of {self.name}")
 
     def tail(self, role: str, lines: int = 25) -> str:
         """Return the last lines of a process's output."""

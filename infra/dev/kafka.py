@@ -20,7 +20,8 @@ from pathlib import Path
 
 from infra.dev import cache, instances, processes
 from infra.dev.instances import Instance, StartError
-from infra.dev.ports import LOOPBACK, free_ports
+from infra.dev.ports import LOOPBACK
+from infra.dev.starting import start_on_free_ports
 from infra.dev.waiting import wait_until
 
 __all__ = ["Broker", "available", "fetch", "running"]
@@ -29,7 +30,6 @@ VERSION = "4.1.1"
 SOURCE = Path(__file__).parent / "kafka-broker"
 ROLE = "broker"
 STARTED = "Kafka Server started"
-PORT_TAKEN = "Address already in use"
 # Start-up is two thirds of a test's wait; the second compiler tier pays off only after minutes.
 JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
@@ -72,12 +72,9 @@ class Broker:
         def is_started() -> bool:
             with log.open("rb") as output:
                 output.seek(seen)
-                if STARTED.encode() in output.read():
-                    return True
-            self.instance.require_alive(ROLE)
-            return False
+                return STARTED.encode() in output.read()
 
-        wait_until(is_started, deadline_s=120.0, what=f"start of {self.instance.name}")
+        self.instance.wait_while_alive(ROLE, is_started)
 
     def stop(self) -> None:
         """Stop the broker in good order and keep its data."""
@@ -140,33 +137,27 @@ def running(
     jars = fetch()
     with instances.owned("kafka", name, keep=keep) as instance:
         extra = {"auto.create.topics.enable": str(auto_create_topics).lower(), **(settings or {})}
-        broker = _start_on_free_ports(instance, jars, [LOOPBACK, *also_on], extra)
+        broker = _start(instance, jars, [LOOPBACK, *also_on], extra)
         instance.values["bootstrap"] = broker.bootstrap
         instance.values.update({f"bootstrap on {a}": broker.bootstrap_on(a) for a in also_on})
         instance.save()
         yield broker
 
 
-def _start_on_free_ports(
-    instance: Instance, jars: Path, addresses: Sequence[str], settings: dict[str, str]
-) -> Broker:
-    for attempt in range(3):
-        controller_port, loopback_port = free_ports(2)
-        ports = {a: loopback_port if a == LOOPBACK else free_ports(1, a)[0] for a in addresses}
-        broker = Broker(instance=instance, ports=ports, controller_port=controller_port)
-        shutil.rmtree(instance.directory / "data", ignore_errors=True)
-        properties = _server_properties(instance.directory / "data", ports, controller_port) | settings
+def _start(instance: Instance, jars: Path, addresses: Sequence[str], settings: dict[str, str]) -> Broker:
+    def start(ports: Sequence[int]) -> Broker:
+        controller_port, *client_ports = ports
+        by_address = dict(zip(addresses, client_ports, strict=True))
+        broker = Broker(instance=instance, ports=by_address, controller_port=controller_port)
+        data = instance.directory / "data"
+        shutil.rmtree(data, ignore_errors=True)
+        properties = _server_properties(data, by_address, controller_port) | settings
         broker._properties.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
         _format(instance, jars, broker._properties)
-        try:
-            broker.start()
-        except StartError as error:
-            # Another program took one of the ports between our release and the broker's bind.
-            if PORT_TAKEN not in str(error) or attempt == 2:
-                raise
-        else:
-            return broker
-    raise AssertionError("the last attempt returns or raises")
+        broker.start()
+        return broker
+
+    return start_on_free_ports(len(addresses) + 1, start)
 
 
 def _server_properties(data: Path, ports: dict[str, int], controller_port: int) -> dict[str, str]:

@@ -41,8 +41,7 @@ def remove(directory: Path, bridges: Sequence[str], *, mark: tuple[str, str]) ->
             link.unlink(missing_ok=True)
     for bridge in bridges:
         subprocess.run(["ip", "link", "delete", bridge], capture_output=True, check=False)
-        for result in CNI_RESULTS.glob(f"{bridge}-*"):
-            result.unlink(missing_ok=True)
+        _forget_networks_of(bridge)
     remove_folder(directory)
 
 
@@ -77,6 +76,14 @@ def _delete_containers(runc_root: Path) -> None:
         for container in namespace.glob("*"):
             command = ["runc", "--root", str(namespace), "delete", "--force", container.name]
             subprocess.run(command, capture_output=True, check=False)
+
+
+def _forget_networks_of(bridge: str) -> None:
+    for result in CNI_RESULTS.glob(f"{bridge}-*"):
+        # `<network>-<container>-<interface>`; a container's loopback is a network of its own.
+        container = result.name.removeprefix(f"{bridge}-").partition("-")[0]
+        for one in CNI_RESULTS.glob(f"*-{container}-*"):
+            one.unlink(missing_ok=True)
 
 
 def _kill_marked(variable: str, value: str) -> None:
