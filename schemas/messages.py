@@ -14,7 +14,7 @@ from schemas.arrow_batches import decode_batch, encode_batch
 from schemas.codec import from_json, from_python, to_json
 from schemas.effects import Effect, Said
 from schemas.errors import SchemaError
-from schemas.judgements import Evidence, Recovery
+from schemas.judgements import Evidence, Recovery, Verdict
 from schemas.keys import EnvironmentName, derived_id, service_key
 from schemas.observations import (
     Approval,
@@ -70,7 +70,7 @@ EFFECT_TYPES: dict[str, type[Any]] = {
     "dev.suture.release_opened.v1": ReleaseOpened,
     "dev.suture.release_closed.v1": ReleaseClosed,
     "dev.suture.evidence.v1": Evidence,
-    "dev.suture.verdict.v1": VerdictReached,
+    "dev.suture.verdict_reached.v1": VerdictReached,
     "dev.suture.suspicion.v1": SuspicionChanged,
     "dev.suture.decision.v1": Decision,
     "dev.suture.held.v1": Held,
@@ -160,19 +160,25 @@ def effect_message(effect: Effect) -> Message:
     return Message(topic=Topic.EFFECTS, key=effect.key.encode(), value=cloud_event(effect))
 
 
-def cloud_event(effect: Effect, said: object | None = None) -> bytes:
-    """Return an effect as a CloudEvent in JSON.
+VERDICT_TYPE = "dev.suture.verdict.v1"
 
-    Args:
-        effect: What was said, and why.
-        said: The part of it to publish, where that is less than the whole; its type names the event.
-    """
-    content = effect.said if said is None else said
+
+def verdict_event(effect: Effect, verdict: Verdict) -> bytes:
+    """Return the public part of a verdict as a CloudEvent in JSON."""
+    return _event(effect, VERDICT_TYPE, verdict)
+
+
+def cloud_event(effect: Effect) -> bytes:
+    """Return an effect as a CloudEvent in JSON."""
+    return _event(effect, _TYPE_OF[type(effect.said)], effect.said)
+
+
+def _event(effect: Effect, kind: str, content: object) -> bytes:
     envelope = {
         "specversion": "1.0",
         "id": said_id(effect.said),
         "source": SOURCE,
-        "type": _TYPE_OF[type(effect.said)],
+        "type": kind,
         "time": _iso(said_at(effect.said)),
         "subject": effect.key,
         "datacontenttype": "application/json",

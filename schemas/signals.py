@@ -76,6 +76,8 @@ class Signal:
         share: Share of the release's false-rollback budget that this signal may spend, relative to
             the other signals' shares; 0 shows the signal and never convicts by it.
         unit: UCUM unit, for people.
+        warm_up: Intervals of a fresh pod that do not count, for MEANS and LEVELS: caches fill, code is
+            compiled, pools open. Shorter convicts cold pods; longer finds slow ones later.
     """
 
     __pydantic_config__ = _STRICT
@@ -89,14 +91,15 @@ class Signal:
     margin_floor: float = 0.0
     share: float = 1.0
     unit: str = "1"
+    warm_up: int = 2
 
     def __post_init__(self) -> None:
         if (self.exposure is None) != (self.kind is SignalKind.LEVELS):
             raise ValueError(
                 f"signal {self.name} is of kind {self.kind}, expected an exposure unless it is levels"
             )
-        if self.margin_ratio < 0 or self.margin_floor < 0 or self.share < 0:
-            raise ValueError(f"signal {self.name}: margins and share must not be negative")
+        if self.margin_ratio < 0 or self.margin_floor < 0 or self.share < 0 or self.warm_up < 0:
+            raise ValueError(f"signal {self.name}: margins, share and warm-up must not be negative")
 
 
 def default_signals() -> tuple[Signal, ...]:

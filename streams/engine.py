@@ -1,0 +1,251 @@
+"""The engine: everything that Suture knows and decides is a function of the observations, in their order.
+
+It reads no clock, file, network or random source. The live run, a replay, a backtest and a unit test are
+the same act: `apply` one observation after the other.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+
+from pydantic import AwareDatetime
+
+from schemas.codec import digest, from_json, to_json
+from schemas.effects import Effect, Said
+from schemas.keys import EnvironmentName, ServiceName
+from schemas.observations import (
+    Approval,
+    FreezeSet,
+    KillSwitchSet,
+    LogBatch,
+    Observation,
+    OutcomeReported,
+    PodChanged,
+    RecoveryJudged,
+    ReleaseClosed,
+    ReleaseOpened,
+    ReleaseStarted,
+    SettingsChanged,
+    SuspicionChanged,
+    Tick,
+    VerdictReached,
+)
+from schemas.policy import Policy, default_policy
+from schemas.samples import SampleBatch
+from streams import environment_engine, service_engine
+from streams.environment_engine import EnvironmentState, new_environment
+from streams.service_engine import ServiceState, new_service
+
+CODE_VERSION = "1"
+"""Rises when the state's form or meaning changes: a snapshot of another version is thrown away."""
+
+
+@dataclass(slots=True, kw_only=True)
+class EngineState:
+    """All that an engine knows: plain data that JSON holds and gives back exactly.
+
+    Attributes:
+        now: The log's time: the newest tick; None before the first.
+        applied: `topic/partition` to the offset of the newest observation applied.
+        seen: `key topic/partition` to (offset, index) of the newest origin taken for that key.
+    """
+
+    policy: Policy = field(default_factory=default_policy)
+    digest: str = ""
+    now: AwareDatetime | None = None
+    applied: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, tuple[int, int]] = field(default_factory=dict)
+    services: dict[str, ServiceState] = field(default_factory=dict)
+    environments: dict[str, EnvironmentState] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.digest:
+            self.digest = digest(self.policy)
+
+
+class Engine:
+    """Applies observations, one after the other, and says what follows.
+
+    Args:
+        state: What is known already; nothing when that is None.
+    """
+
+    def __init__(self, state: EngineState | None = None) -> None:
+        self._state = state or EngineState()
+
+    @property
+    def state(self) -> EngineState:
+        """Return what the engine knows; for reading only."""
+        return self._state
+
+    def apply(self, observation: Observation) -> tuple[Effect, ...]:
+        """Learn one observation and return what is to be said because of it.
+
+        An observation at or before the newest applied one of its partition changes nothing and says
+        nothing, and neither does one made from a public message that was taken already.
+        """
+        position = observation.position
+        place = f"{position.topic}/{position.partition}"
+        if position.offset <= self._state.applied.get(place, -1):
+            return ()
+        self._state.applied[place] = position.offset
+        if self._is_repeat(observation):
+            return ()
+        said = self._dispatch(observation)
+        return tuple(
+            Effect(key=key, cause=position, index=index, said=item) for index, (key, item) in enumerate(said)
+        )
+
+    def snapshot(self) -> bytes:
+        """Return what the engine knows as JSON; `Engine.restore` goes on from it as if never stopped."""
+        return to_json(self._state)
+
+    @classmethod
+    def restore(cls, data: bytes) -> "Engine":
+        """Return an engine that knows what a snapshot holds.
+
+        Raises:
+            SchemaError: the bytes are no snapshot of this version.
+        """
+        return cls(from_json(EngineState, data))
+
+    def _is_repeat(self, observation: Observation) -> bool:
+        origin = observation.origin
+        if origin is None:
+            return False
+        source = f"{observation.key} {origin.topic}/{origin.partition}"
+        place = (origin.offset, origin.index)
+        if place <= self._state.seen.get(source, (-1, -1)):
+            return True
+        self._state.seen[source] = place
+        return False
+
+    def _dispatch(self, observation: Observation) -> Iterable[tuple[str, Said]]:
+        key, body = observation.key, observation.body
+        match body:
+            case Tick():
+                return self._tick(body)
+            case SettingsChanged():
+                return self._settings_changed(body)
+            case SampleBatch() | LogBatch() | ReleaseStarted() | PodChanged():
+                return ((key, item) for item in self._at_service(key, body))
+            case OutcomeReported() if "/" in key:
+                return ((key, item) for item in self._at_service(key, body))
+            case (
+                Approval()
+                | FreezeSet()
+                | KillSwitchSet()
+                | OutcomeReported()
+                | ReleaseOpened()
+                | ReleaseClosed()
+                | VerdictReached()
+                | SuspicionChanged()
+                | RecoveryJudged()
+            ):
+                return ((key, item) for item in self._at_environment(key, body))
+            case _:
+                assert_never(body)
+
+    def _tick(self, tick: Tick) -> Iterator[tuple[str, Said]]:
+        state = self._state
+        if state.now is not None and tick.at <= state.now:
+            return
+        state.now = tick.at
+        # Sorted: a restored engine must speak in the same order as one that never stopped.
+        for key in sorted(key for key, service in state.services.items() if service.is_waiting):
+            service = state.services[key]
+            _, rule = state.policy.rule(service.environment, service.service)
+            for item in service_engine.tick(service, rule, state.digest, tick.at):
+                yield key, item
+        for key in sorted(key for key, known in state.environments.items() if known.is_waiting):
+            known = state.environments[key]
+            for item in environment_engine.tick(known, state.policy, state.digest, tick.at):
+                yield key, item
+
+    def _settings_changed(self, change: SettingsChanged) -> Iterator[tuple[str, Said]]:
+        if change.digest == self._state.digest:
+            return
+        self._state.policy, self._state.digest = change.policy, change.digest
+        yield "", change
+
+    def _at_service(
+        self,
+        key: str,
+        body: SampleBatch | LogBatch | ReleaseStarted | PodChanged | OutcomeReported,
+    ) -> Iterable[Said]:
+        state = self._service(key)
+        _, rule = self._state.policy.rule(state.environment, state.service)
+        match body:
+            case SampleBatch():
+                service_engine.add_samples(state, body, rule, self._state.now)
+            case LogBatch():
+                service_engine.add_logs(state, body, rule, self._state.now)
+            case PodChanged():
+                service_engine.pod_changed(state, body, rule)
+            case ReleaseStarted():
+                return service_engine.release_started(state, body, rule)
+            case OutcomeReported():
+                return service_engine.outcome_reported(state, body)
+            case _:
+                assert_never(body)
+        return ()
+
+    def _at_environment(
+        self,
+        key: str,
+        body: Approval
+        | FreezeSet
+        | KillSwitchSet
+        | OutcomeReported
+        | ReleaseOpened
+        | ReleaseClosed
+        | VerdictReached
+        | SuspicionChanged
+        | RecoveryJudged,
+    ) -> Iterable[Said]:
+        state = self._environment(key)
+        policy, settings = self._state.policy, self._state.digest
+        match body:
+            case ReleaseOpened():
+                return environment_engine.release_opened(state, body, self._time(body.release.started_at))
+            case ReleaseClosed():
+                environment_engine.release_closed(state, body)
+                return ()
+            case VerdictReached():
+                now = self._time(body.verdict.at)
+                return environment_engine.verdict_reached(state, body, policy, settings, now)
+            case SuspicionChanged():
+                now = self._time(body.suspicion.at)
+                return environment_engine.suspicion_changed(state, body, policy, settings, now)
+            case Approval():
+                return environment_engine.answered(state, body, self._time(body.at))
+            case FreezeSet():
+                return environment_engine.frozen(state, body)
+            case KillSwitchSet():
+                return environment_engine.kill_switched(state, body)
+            case OutcomeReported():
+                return environment_engine.outcome_reported(state, body, self._time(body.outcome.at))
+            case RecoveryJudged():
+                return environment_engine.recovery_judged(state, body, self._time(body.recovery.at))
+            case _:
+                assert_never(body)
+
+    def _time(self, at: datetime) -> datetime:
+        """Return the log's time: an event's own, unless a tick has already been further."""
+        now = self._state.now
+        return at if now is None or at > now else now
+
+    def _service(self, key: str) -> ServiceState:
+        found = self._state.services.get(key)
+        if found is None:
+            environment, _, service = key.partition("/")
+            found = new_service(EnvironmentName(environment), ServiceName(service))
+            self._state.services[key] = found
+        return found
+
+    def _environment(self, key: str) -> EnvironmentState:
+        found = self._state.environments.get(key)
+        if found is None:
+            found = self._state.environments[key] = new_environment(EnvironmentName(key))
+        return found

@@ -1,0 +1,284 @@
+"""What one environment has to say: who is to blame, what is decided, what may go out. Pure.
+
+It sees every service's verdicts and damage, so that of several releases only the one to blame is acted on.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import AwareDatetime
+
+from actions import gate
+from actions.gate_state import GateState
+from actions.policy import decide
+from detectors.blame import Ranking, rank
+from schemas.effects import Said
+from schemas.judgements import Recovery, RecoveryKind, Suspicion, Verdict, VerdictKind
+from schemas.keys import NO_TEMPLATE, EnvironmentName, TemplateHash, derived_id
+from schemas.observations import (
+    Approval,
+    FreezeSet,
+    KillSwitchSet,
+    OutcomeReported,
+    RecoveryJudged,
+    ReleaseClosed,
+    ReleaseOpened,
+    SuspicionChanged,
+    VerdictReached,
+)
+from schemas.orders import Command, CommandKind, OutcomeKind, Page
+from schemas.policy import Policy
+from schemas.releases import Release
+
+_NOBODY = Ranking(suspects=(), is_clear=True, why="nothing is blamed")
+
+# A release that ended so long ago is no longer weighed against the ones that are under way.
+_CONCURRENT = timedelta(hours=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class Candidate:
+    """A release that may be to blame.
+
+    Attributes:
+        verdict: Its newest verdict; None before the first.
+        due_at: When blame is decided for its harmful verdict; None when there is nothing to decide.
+        closed_at: When its watch ended; None while it goes on.
+        is_undone: An undo of it was ordered.
+        decided: Ids of the decisions that were said about it; none is said twice.
+    """
+
+    release: Release
+    suspicion: Suspicion
+    verdict: Verdict | None = None
+    due_at: AwareDatetime | None = None
+    closed_at: AwareDatetime | None = None
+    is_undone: bool = False
+    decided: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class EnvironmentState:
+    """Everything that is remembered about one environment.
+
+    Attributes:
+        candidates: Releases under watch or lately so, by id.
+        good: Service to the template of its newest release that was judged healthy.
+    """
+
+    environment: EnvironmentName
+    gate: GateState
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    good: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether the passing of time alone may make it say something."""
+        return bool(self.candidates or self.gate.holds or self.gate.orders)
+
+
+def new_environment(environment: EnvironmentName) -> EnvironmentState:
+    """Return the state of an environment that nothing is known of."""
+    return EnvironmentState(environment=environment, gate=GateState(environment=environment))
+
+
+def release_opened(state: EnvironmentState, event: ReleaseOpened, now: datetime) -> Iterator[Said]:
+    """Take in a release: from now on it can be blamed; questions about its predecessor are withdrawn."""
+    release = event.release
+    if release.id in state.candidates:
+        return
+    for earlier in state.candidates.values():
+        if earlier.release.service == release.service and earlier.closed_at is None:
+            earlier.closed_at = now
+            earlier.due_at = None
+            yield from gate.withdraw(state.gate, earlier.release.id, f"superseded by {release.version}", now)
+    quiet = Suspicion(
+        release=release.id,
+        service=release.service,
+        environment=release.environment,
+        at=release.started_at,
+        started_at=release.started_at,
+    )
+    state.candidates[release.id] = Candidate(release=release, suspicion=quiet)
+
+
+def release_closed(state: EnvironmentState, event: ReleaseClosed) -> None:
+    """Take in that a release is no longer watched; it stays weighable for a while."""
+    candidate = state.candidates.get(event.release)
+    if candidate is not None and candidate.closed_at is None:
+        candidate.closed_at = event.at
+
+
+def verdict_reached(
+    state: EnvironmentState, event: VerdictReached, policy: Policy, digest: str, now: datetime
+) -> Iterator[Said]:
+    """Decide about a verdict; a harmful one with neighbours under way waits for their evidence first."""
+    candidate = state.candidates.get(event.release.id)
+    if candidate is None:
+        candidate = Candidate(release=event.release, suspicion=event.suspicion)
+        state.candidates[event.release.id] = candidate
+    if candidate.verdict is not None and candidate.verdict.ordinal >= event.verdict.ordinal:
+        return
+    was_harmful = candidate.verdict is not None and candidate.verdict.kind is VerdictKind.HARMFUL
+    candidate.release, candidate.suspicion, candidate.verdict = event.release, event.suspicion, event.verdict
+    verdict = event.verdict
+    if verdict.kind is VerdictKind.HEALTHY and verdict.is_final and event.release.template:
+        state.good[event.release.service] = event.release.template
+    if verdict.kind is not VerdictKind.HARMFUL:
+        candidate.due_at = None
+        if was_harmful:
+            yield from gate.withdraw(state.gate, event.release.id, f"now judged {verdict.kind}", now)
+        if verdict.is_final:
+            yield from _decide(state, candidate, _NOBODY, policy, digest, now)
+        return
+    _, rule = policy.rule(state.environment, event.release.service)
+    if candidate.due_at is None:
+        has_neighbours = any(
+            other.release.id != event.release.id and other.release.service != event.release.service
+            for other in _concurrent(state, now)
+        )
+        candidate.due_at = now + (rule.gate.blame_wait if has_neighbours else timedelta(0))
+    yield from _settle_blame(state, policy, digest, now)
+
+
+def suspicion_changed(
+    state: EnvironmentState, event: SuspicionChanged, policy: Policy, digest: str, now: datetime
+) -> Iterator[Said]:
+    """Take in how damage moved at a release; an ambiguous ranking may have become clear."""
+    candidate = state.candidates.get(event.suspicion.release)
+    if candidate is not None:
+        candidate.suspicion = event.suspicion
+        yield from _settle_blame(state, policy, digest, now)
+
+
+def answered(state: EnvironmentState, approval: Approval, now: datetime) -> Iterator[Said]:
+    """Take a human's answer in."""
+    yield approval
+    yield from _marking_undone(state, gate.answer(state.gate, approval, now))
+
+
+def frozen(state: EnvironmentState, event: FreezeSet) -> Iterator[Said]:
+    """Freeze or thaw."""
+    gate.set_freeze(state.gate, event)
+    yield event
+
+
+def kill_switched(state: EnvironmentState, event: KillSwitchSet) -> Iterator[Said]:
+    """Turn the kill switch."""
+    gate.set_kill_switch(state.gate, event)
+    yield event
+
+
+def outcome_reported(state: EnvironmentState, event: OutcomeReported, now: datetime) -> Iterator[Said]:
+    """Take in what the executor saw."""
+    outcome = event.outcome
+    yield event
+    yield from gate.outcome(state.gate, outcome, now)
+    candidate = state.candidates.get(outcome.release)
+    if candidate is not None and outcome.command_kind is CommandKind.UNDO:
+        candidate.is_undone = outcome.kind in (OutcomeKind.DONE, OutcomeKind.ALREADY_DONE)
+
+
+def recovery_judged(state: EnvironmentState, event: RecoveryJudged, now: datetime) -> Iterator[Said]:
+    """Page when an action did not help."""
+    recovery: Recovery = event.recovery
+    if recovery.kind is RecoveryKind.RECOVERED:
+        return
+    yield Page(
+        id=derived_id("page", recovery.id),
+        environment=state.environment,
+        service=recovery.service,
+        release=recovery.release,
+        about=recovery.id,
+        summary=f"{recovery.service} after the rollback: {recovery.kind}. {recovery.text}",
+        at=now,
+    )
+
+
+def tick(state: EnvironmentState, policy: Policy, digest: str, now: datetime) -> Iterator[Said]:
+    """Let deadlines pass: expired questions, overdue commands, blame that waited long enough."""
+    yield from gate.tick(state.gate, now)
+    yield from _settle_blame(state, policy, digest, now)
+    state.candidates = {
+        key: candidate
+        for key, candidate in state.candidates.items()
+        if candidate.closed_at is None or now - candidate.closed_at < _CONCURRENT
+    }
+
+
+def _concurrent(state: EnvironmentState, now: datetime) -> list[Candidate]:
+    return [
+        candidate
+        for candidate in state.candidates.values()
+        if not candidate.is_undone
+        and (candidate.closed_at is None or now - candidate.closed_at < _CONCURRENT)
+    ]
+
+
+def _settle_blame(state: EnvironmentState, policy: Policy, digest: str, now: datetime) -> Iterator[Said]:
+    """Rank the concurrent releases and decide about each harmful one whose time has come."""
+    due = [
+        candidate
+        for candidate in state.candidates.values()
+        if candidate.due_at is not None and candidate.due_at <= now and not candidate.is_undone
+    ]
+    if not due:
+        return
+    ranking = rank([candidate.suspicion for candidate in _concurrent(state, now)])
+    for candidate in due:
+        yield from _decide(state, candidate, ranking, policy, digest, now)
+
+
+def _decide(
+    state: EnvironmentState,
+    candidate: Candidate,
+    ranking: Ranking,
+    policy: Policy,
+    digest: str,
+    now: datetime,
+) -> Iterator[Said]:
+    if candidate.verdict is None:
+        return
+    release = candidate.release
+    name, rule = policy.rule(state.environment, release.service)
+    decision = decide(
+        verdict=candidate.verdict,
+        release=release,
+        ranking_suspects=ranking.suspects,
+        is_clear=ranking.is_clear,
+        ranking_why=ranking.why,
+        rule_name=name,
+        rule=rule,
+        settings=digest,
+        at=now,
+    )
+    if decision.id in candidate.decided:
+        return
+    candidate.decided.append(decision.id)
+    yield decision
+    said = gate.admit(
+        state.gate, decision, release, rule, rollback_template=_way_back(state, release), now=now
+    )
+    yield from _marking_undone(state, said)
+
+
+def _marking_undone(state: EnvironmentState, said: tuple[Said, ...]) -> Iterator[Said]:
+    for item in said:
+        if isinstance(item, Command) and item.kind is CommandKind.UNDO:
+            candidate = state.candidates.get(item.release)
+            if candidate is not None:
+                candidate.is_undone = True
+        yield item
+
+
+def _way_back(state: EnvironmentState, release: Release) -> TemplateHash:
+    """Return the template to go back to; "" when none is known.
+
+    The deploy event's word comes first, then the one that alone served before the release, then the last
+    that was judged healthy.
+    """
+    good = TemplateHash(state.good.get(release.service, NO_TEMPLATE))
+    if good == release.template:
+        good = NO_TEMPLATE
+    return release.rollback_template or good

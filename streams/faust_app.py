@@ -1,0 +1,305 @@
+"""The Faust workers: ingest and judge in one, the environments' gate in the other.
+
+The one door to Faust. Agents only move messages; what is decided, `Engine` decides. An exception that
+escaped an agent would be acknowledged and its event lost, so none does: what cannot be handled is
+dead-lettered, and a send that fails ends the process, whose successor goes on from the log.
+"""
+
+import asyncio
+import logging
+import os
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any
+
+import faust
+from actions.errors import SignatureError
+from actions.signing import KeyRing
+
+from schemas.codec import digest
+from schemas.errors import SchemaError
+from schemas.messages import SIGNATURE_HEADER, Message, command_message, observation_message
+from schemas.observations import SettingsChanged, Tick
+from schemas.policy import Policy
+from schemas.topics import Topic, topic_name
+from streams import clock
+from streams.ingest import dead_letter, ingest
+from streams.kafka_log import Record, read_range
+from streams.routing import commands_from, messages_from
+from streams.runtime import Runtime, Step
+from streams.settings import Settings
+
+logger = logging.getLogger("suture.worker")
+
+EXIT_SEND_FAILED = 70
+
+
+class KafkaRanges:
+    """The ordered topics and snapshots of one installation, read without a group."""
+
+    def __init__(self, bootstrap: str, prefix: str) -> None:
+        self._bootstrap, self._prefix = bootstrap, prefix
+
+    def read(self, topic: str, partition: int, start: int, stop: int) -> Iterable[Record]:
+        """Yield a partition's entries from `start` up to before `stop`."""
+        if start >= stop:
+            return ()
+        return read_range(self._bootstrap, topic_name(Topic(topic), self._prefix), partition, start, stop)
+
+    def snapshots(self, partition: int) -> Iterable[Record]:
+        """Yield one partition of the snapshots topic."""
+        return read_range(self._bootstrap, topic_name(Topic.SNAPSHOTS, self._prefix), partition)
+
+
+class Outbox:
+    """Sends through the app's producer and remembers what has not arrived yet, by partition of its cause."""
+
+    def __init__(self, app: Any, prefix: str) -> None:
+        self._app, self._prefix = app, prefix
+        self._pending: dict[tuple[str, int], set[Any]] = defaultdict(set)
+
+    async def send(
+        self, message: Message, cause: tuple[str, int], partition: int | None = None
+    ) -> Awaitable[Any]:
+        """Hand a message to the producer; does not wait until it has arrived."""
+        future: Any = await self._app.producer.send(
+            topic_name(message.topic, self._prefix),
+            message.key,
+            message.value,
+            partition,
+            None,
+            list(message.headers),
+        )
+        pending = self._pending[cause]
+        pending.add(future)
+        future.add_done_callback(partial(self._arrived, pending))
+        return future  # type: ignore[no-any-return]  # Faust hands out the driver's own future
+
+    async def arrived(self, cause: tuple[str, int]) -> None:
+        """Wait until everything sent because of one partition has arrived."""
+        pending = self._pending[cause]
+        while pending:
+            await asyncio.wait(list(pending))
+
+    @staticmethod
+    def _arrived(pending: set[Any], future: Any) -> None:
+        if future.cancelled() or future.exception() is not None:
+            # What was said is lost to this process; only the log can say it again, to a new one.
+            logger.critical("send failed", extra={"error": type(future.exception()).__name__})
+            logging.shutdown()
+            os._exit(EXIT_SEND_FAILED)
+        pending.discard(future)
+
+
+class OrderedShell:
+    """Runs the engines of one ordered topic inside a Faust app."""
+
+    def __init__(
+        self, app: Any, topic: Topic, settings: Settings, policy: Policy, keys: KeyRing | None
+    ) -> None:
+        self._app, self._topic, self._settings, self._policy = app, topic, settings, policy
+        self._name = topic_name(topic, settings.prefix)
+        self._keys = keys
+        self._outbox = Outbox(app, settings.prefix)
+        self._runtime = Runtime(topic.value, KafkaRanges(settings.bootstrap, settings.prefix))
+        self._saved_at: dict[int, float] = {}
+        self._told: set[int] = set()
+
+    async def run(self, stream: Any) -> None:
+        """Apply the topic's entries, one after the other."""
+        async for event in stream.events():
+            await self.take(_record(event.message))
+
+    async def take(self, record: Record) -> None:
+        """Apply one entry, after whatever lies between it and what was applied last."""
+        if not self._runtime.is_current(record):
+            steps = await asyncio.to_thread(
+                lambda: list(self._runtime.catch_up(record.partition, record.offset))
+            )
+            logger.info(
+                "partition restored",
+                extra={"topic": self._topic, "partition": record.partition, "entries": len(steps)},
+            )
+            for step in steps:
+                await self._publish(step)
+        await self._publish(self._runtime.take(record))
+        await self._save_when_due(record.partition)
+
+    async def tick(self) -> None:
+        """Put the time, and once the policy, on every partition that this worker holds."""
+        at = clock.now()
+        assigned = [place for place in self._app.consumer.assignment() if place.topic == self._name]
+        for place in sorted(assigned):
+            if place.partition not in self._told:
+                self._told.add(place.partition)
+                change = SettingsChanged(policy=self._policy, digest=digest(self._policy), at=at)
+                await self._observe(change, place.partition)
+            if self._settings.tick:
+                await self._observe(Tick(at=at), place.partition)
+
+    def revoked(self, places: Iterable[Any]) -> None:
+        """Forget partitions that another worker will hold."""
+        partitions = [place.partition for place in places if place.topic == self._name]
+        self._runtime.drop(partitions)
+        self._told.difference_update(partitions)
+
+    async def _observe(self, body: SettingsChanged | Tick, partition: int) -> None:
+        message = observation_message(self._topic, "", body)
+        await self._outbox.send(message, ("ticks", partition), partition)
+
+    async def _publish(self, step: Step) -> None:
+        cause = (self._topic.value, step.record.partition)
+        if step.refused is not None:
+            letter = dead_letter(self._topic, step.refused.record, step.refused.reason)
+            await self._outbox.send(letter, cause)
+        for effect in step.effects:
+            for message in messages_from(effect):
+                # Effects stand in the partition of their cause, so that causes rise along it.
+                partition = step.record.partition if message.topic is Topic.EFFECTS else None
+                await self._outbox.send(message, cause, partition)
+            for command in commands_from(effect):
+                await self._outbox.send(_signed(command_message(command), self._keys), cause)
+
+    async def _save_when_due(self, partition: int) -> None:
+        moment = asyncio.get_running_loop().time()
+        due = self._saved_at.setdefault(partition, moment) + self._settings.snapshot.total_seconds()
+        if moment < due:
+            return
+        self._saved_at[partition] = moment
+        await self._outbox.arrived((self._topic.value, partition))
+        for message in self._runtime.save(partition):
+            await self._outbox.send(message, ("snapshots", partition), partition)
+
+
+class IngestShell:
+    """Turns one public topic into observations inside a Faust app."""
+
+    def __init__(self, app: Any, topic: Topic, settings: Settings, keys: KeyRing | None) -> None:
+        self._topic, self._keys = topic, keys
+        self._outbox = Outbox(app, settings.prefix)
+
+    async def run(self, stream: Any) -> None:
+        """Ingest the topic's messages; each is acknowledged when all that it became has arrived."""
+        async for event in stream.noack().events():
+            sent = [sent async for sent in self._take(_record(event.message))]
+            if sent:
+                gathered = asyncio.gather(*sent)
+                gathered.add_done_callback(_acknowledging(event))
+            else:
+                event.ack()
+
+    async def _take(self, record: Record) -> AsyncIterator[Awaitable[Any]]:
+        try:
+            taken = ingest(self._topic, record, self._verify)
+            messages, reason = taken.messages, taken.reason
+        except Exception as error:  # an escaped exception would lose the event
+            logger.exception("ingest failed", extra={"topic": self._topic, "offset": record.offset})
+            messages, reason = (), f"ingest failed with {type(error).__name__}"
+        if reason:
+            messages = (*messages, dead_letter(self._topic, record, reason))
+        for message in messages:
+            yield await self._outbox.send(message, (self._topic.value, record.partition))
+
+    def _verify(self, record: Record) -> None:
+        if self._keys is None:
+            raise SchemaError("no signing keys are configured, expected SUTURE_KEYS")
+        try:
+            self._keys.verify(record.value or b"", dict(record.headers).get(SIGNATURE_HEADER))
+        except SignatureError as error:
+            raise SchemaError(str(error)) from error
+
+
+def judge_app(settings: Settings, policy: Policy, keys: KeyRing | None) -> Any:
+    """Return the worker that ingests public topics and judges releases."""
+    app = _app("suture-judge", settings, linger=0.02)
+    for topic in (Topic.CDEVENTS, Topic.OTLP_METRICS, Topic.OTLP_LOGS):
+        _agent(app, topic, settings, IngestShell(app, topic, settings, keys).run)
+    _ordered(app, OrderedShell(app, Topic.OBSERVATIONS, settings, policy, None), Topic.OBSERVATIONS, settings)
+    return app
+
+
+def gate_app(settings: Settings, policy: Policy, keys: KeyRing | None) -> Any:
+    """Return the worker that blames, decides and orders; it lingers for nothing, since people wait."""
+    app = _app("suture-gate", settings, linger=0.0)
+    _agent(app, Topic.OUTCOMES, settings, IngestShell(app, Topic.OUTCOMES, settings, keys).run)
+    topic = Topic.ENVIRONMENT_OBSERVATIONS
+    _ordered(app, OrderedShell(app, topic, settings, policy, keys), topic, settings)
+    return app
+
+
+def run_worker(app: Any, log_level: str = "WARNING") -> None:
+    """Run a worker until it is told to stop."""
+    worker = faust.Worker(app, loglevel=log_level, override_logging=False, redirect_stdouts=False)
+    worker.execute_from_commandline()
+
+
+def _app(name: str, settings: Settings, linger: float) -> Any:
+    return faust.App(
+        f"{settings.prefix}{name}",
+        broker="kafka://" + ";".join(settings.bootstrap.split(",")),
+        autodiscover=False,
+        datadir=str(settings.data / "faust" / name),
+        store="memory://",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=16 * 1024 * 1024,
+        broker_session_timeout=8.0,
+        broker_heartbeat_interval=2.0,
+        producer_linger=linger,
+        producer_max_request_size=10 * 1024 * 1024,
+        producer_acks=-1,
+    )
+
+
+def _agent(app: Any, topic: Topic, settings: Settings, run: Callable[[Any], Awaitable[None]]) -> None:
+    channel = app.topic(
+        topic_name(topic, settings.prefix),
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+    app.agent(channel, name=f"suture.{topic.value}", concurrency=1)(run)
+
+
+def _ordered(app: Any, shell: OrderedShell, topic: Topic, settings: Settings) -> None:
+    _agent(app, topic, settings, shell.run)
+    # With time left to somebody else the policy still has to be told.
+    app.timer(interval=settings.tick.total_seconds() or 1.0)(shell.tick)
+
+    async def revoked(_app: Any, places: Iterable[Any], **_: Any) -> None:
+        shell.revoked(places)
+
+    app.on_partitions_revoked.connect(revoked, weak=False)
+
+
+def _record(message: Any) -> Record:
+    headers = message.headers or ()
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=tuple((str(name), bytes(value or b"")) for name, value in pairs),
+    )
+
+
+def _signed(message: Message, keys: KeyRing | None) -> Message:
+    if keys is None:
+        return message
+    header = (SIGNATURE_HEADER, keys.sign(message.value))
+    return Message(
+        topic=message.topic, key=message.key, value=message.value, headers=(*message.headers, header)
+    )
+
+
+def _acknowledging(event: Any) -> Callable[[Any], None]:
+    def done(_: Any) -> None:
+        event.ack()
+
+    return done

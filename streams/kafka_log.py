@@ -1,0 +1,344 @@
+"""Kafka outside of Faust: topics made, ranges read, messages sent and groups followed.
+
+The one door to kafka-python. Everything here blocks; an event loop calls it in a thread.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from kafka import (
+    ConsumerRebalanceListener,
+    KafkaAdminClient,
+    KafkaConsumer,
+    KafkaProducer,
+    OffsetAndMetadata,
+    TopicPartition,
+)
+from kafka.admin import NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from schemas.errors import SutureError
+from schemas.messages import Message
+from schemas.topics import PARTITIONS, TOPICS, Topic, TopicSpec, topic_name
+
+_FETCH_BYTES = 16 * 1024 * 1024
+_MAX_REQUEST_BYTES = 10 * 1024 * 1024
+
+
+class LogError(SutureError):
+    """Kafka cannot be reached or refuses: try again later, or tell the operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One entry of a topic as it was read."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp_ms: int = 0
+
+
+def create_topics(bootstrap: str, prefix: str, replication: int = 1) -> list[str]:
+    """Make the topics that are missing and return their names.
+
+    Raises:
+        LogError: the broker cannot be reached, or a topic exists with another number of partitions.
+    """
+    with _admin(bootstrap) as admin:
+        existing = _partition_counts(admin)
+        missing = [spec for spec in TOPICS if topic_name(spec.topic, prefix) not in existing]
+        for spec in missing:
+            _create(admin, spec, prefix, replication)
+        for spec in TOPICS:
+            count = existing.get(topic_name(spec.topic, prefix), spec.partitions)
+            if spec.topic in _ORDERED and count != PARTITIONS:
+                raise LogError(
+                    f"topic {topic_name(spec.topic, prefix)} has {count} partitions, expected {PARTITIONS}: "
+                    "the place of every key hangs on the number"
+                )
+    return [topic_name(spec.topic, prefix) for spec in missing]
+
+
+_ORDERED = (Topic.OBSERVATIONS, Topic.ENVIRONMENT_OBSERVATIONS, Topic.EFFECTS, Topic.SNAPSHOTS)
+
+
+def _create(admin: Any, spec: TopicSpec, prefix: str, replication: int) -> None:
+    new = NewTopic(
+        name=topic_name(spec.topic, prefix),
+        num_partitions=spec.partitions,
+        replication_factor=replication,
+        topic_configs=spec.configuration,
+    )
+    try:
+        admin.create_topics([new])
+    except TopicAlreadyExistsError:
+        return
+    except KafkaError as error:
+        raise LogError(f"topic {new.name} could not be made: {type(error).__name__}") from error
+
+
+def describe_topics(bootstrap: str) -> dict[str, int]:
+    """Return every topic's number of partitions.
+
+    Raises:
+        LogError: the broker cannot be reached.
+    """
+    with _admin(bootstrap) as admin:
+        return _partition_counts(admin)
+
+
+def _partition_counts(admin: Any) -> dict[str, int]:
+    described = admin.describe_topics()
+    return {str(entry.get("topic") or entry.get("name")): len(entry["partitions"]) for entry in described}
+
+
+class _admin:  # noqa: N801  # reads as the function that it is
+    """An admin client for the length of a `with` block."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+
+    def __enter__(self) -> Any:
+        try:
+            self._client = KafkaAdminClient(
+                bootstrap_servers=self._bootstrap.split(","), client_id="suture", request_timeout_ms=15_000
+            )
+        except (KafkaError, ValueError) as error:
+            raise LogError(_unreachable(self._bootstrap, error)) from error
+        return self._client
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+
+def read_range(
+    bootstrap: str, topic: str, partition: int, start: int | None = None, stop: int | None = None
+) -> Iterator[Record]:
+    """Yield a partition's entries from `start`, or its beginning, up to before `stop`, or its end.
+
+    Reads without a group, so nobody's position moves.
+
+    Raises:
+        LogError: the broker cannot be reached.
+    """
+    place = TopicPartition(topic, partition)
+    consumer = _consumer(bootstrap)
+    try:
+        consumer.assign([place])
+        beginning = consumer.beginning_offsets([place])[place]
+        end = consumer.end_offsets([place])[place]
+        upto = end if stop is None else min(stop, end)
+        position = max(beginning, start if start is not None else beginning)
+        if position >= upto:
+            return
+        consumer.seek(place, position)
+        while position < upto:
+            for record in consumer.poll(timeout_ms=1000).get(place, ()):
+                if record.offset >= upto:
+                    return
+                yield _record(record)
+            # The position also passes what was compacted away and so never comes.
+            position = consumer.position(place)
+    except KafkaError as error:
+        raise LogError(_unreachable(bootstrap, error)) from error
+    finally:
+        consumer.close()
+
+
+def end_offsets(bootstrap: str, topics: Sequence[str]) -> dict[tuple[str, int], int]:
+    """Return where each partition of the topics ends.
+
+    Raises:
+        LogError: the broker cannot be reached.
+    """
+    consumer = _consumer(bootstrap)
+    try:
+        places = [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
+        return {(place.topic, place.partition): end for place, end in consumer.end_offsets(places).items()}
+    except KafkaError as error:
+        raise LogError(_unreachable(bootstrap, error)) from error
+    finally:
+        consumer.close()
+
+
+class LogWriter:
+    """Sends messages and knows which have arrived.
+
+    Raises:
+        LogError: the broker cannot be reached.
+    """
+
+    def __init__(self, bootstrap: str, prefix: str = "", linger_ms: int = 0) -> None:
+        self._bootstrap, self._prefix = bootstrap, prefix
+        try:
+            self._producer = KafkaProducer(
+                bootstrap_servers=bootstrap.split(","),
+                acks="all",
+                linger_ms=linger_ms,
+                max_request_size=_MAX_REQUEST_BYTES,
+                delivery_timeout_ms=30_000,
+                request_timeout_ms=15_000,
+            )
+        except (KafkaError, ValueError) as error:
+            raise LogError(_unreachable(bootstrap, error)) from error
+        self._pending: list[Any] = []
+
+    def send(self, message: Message, partition: int | None = None) -> None:
+        """Hand a message over; `flush` tells whether it arrived."""
+        self._pending.append(
+            self._producer.send(
+                topic_name(message.topic, self._prefix),
+                value=message.value,
+                key=message.key,
+                headers=list(message.headers),
+                partition=partition,
+            )
+        )
+
+    def flush(self) -> None:
+        """Wait until everything sent has arrived.
+
+        Raises:
+            LogError: something did not.
+        """
+        pending, self._pending = self._pending, []
+        try:
+            self._producer.flush(timeout=60)
+            for future in pending:
+                future.get(timeout=60)
+        except KafkaError as error:
+            raise LogError(_unreachable(self._bootstrap, error)) from error
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._producer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class GroupReader:
+    """Reads topics as a member of a group; positions move only when told to.
+
+    Args:
+        bootstrap: Kafka's addresses.
+        topics: Full names.
+        group: Group id; members share the partitions.
+        start_at: Called with the partitions that were assigned; returns where to start in each that has
+            a place of its own to go on from, such as the journal's files.
+
+    Raises:
+        LogError: the broker cannot be reached.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        topics: Sequence[str],
+        group: str,
+        start_at: Callable[[Iterable[tuple[str, int]]], Mapping[tuple[str, int], int]] | None = None,
+    ) -> None:
+        self._bootstrap = bootstrap
+        try:
+            self._consumer = _consumer(bootstrap, group)
+            self._consumer.subscribe(list(topics), listener=_Seeker(self._consumer, start_at))
+        except KafkaError as error:
+            raise LogError(_unreachable(bootstrap, error)) from error
+
+    def poll(self, timeout_ms: int = 500) -> list[Record]:
+        """Return what came in, at most a few hundred entries, in order per partition.
+
+        Raises:
+            LogError: the broker cannot be reached.
+        """
+        try:
+            polled = self._consumer.poll(timeout_ms=timeout_ms)
+        except KafkaError as error:
+            raise LogError(_unreachable(self._bootstrap, error)) from error
+        return [_record(record) for records in polled.values() for record in records]
+
+    def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """Say that everything before these offsets is dealt with.
+
+        Raises:
+            LogError: the broker cannot be reached, or the group has moved on without this member.
+        """
+        try:
+            self._consumer.commit(
+                {
+                    TopicPartition(topic, partition): OffsetAndMetadata(offset, "", -1)
+                    for (topic, partition), offset in positions.items()
+                }
+            )
+        except KafkaError as error:
+            raise LogError(_unreachable(self._bootstrap, error)) from error
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close(autocommit=False)
+
+
+class _Seeker(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
+    """Moves newly assigned partitions to where their reader goes on."""
+
+    def __init__(
+        self,
+        consumer: Any,
+        start_at: Callable[[Iterable[tuple[str, int]]], Mapping[tuple[str, int], int]] | None,
+    ) -> None:
+        self._consumer, self._start_at = consumer, start_at
+
+    def on_partitions_revoked(self, revoked: object) -> None:
+        """Nothing: positions are kept elsewhere."""
+
+    def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        """Seek."""
+        if self._start_at is None:
+            return
+        places = [(place.topic, place.partition) for place in assigned]
+        for (topic, partition), offset in self._start_at(places).items():
+            self._consumer.seek(TopicPartition(topic, partition), offset)
+
+
+def _consumer(bootstrap: str, group: str | None = None) -> Any:
+    try:
+        return KafkaConsumer(
+            bootstrap_servers=bootstrap.split(","),
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            session_timeout_ms=8_000,
+            heartbeat_interval_ms=2_000,
+            request_timeout_ms=15_000,
+        )
+    except (KafkaError, ValueError) as error:
+        raise LogError(_unreachable(bootstrap, error)) from error
+
+
+def _record(record: Any) -> Record:
+    return Record(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=tuple((str(name), bytes(value or b"")) for name, value in record.headers or ()),
+        timestamp_ms=int(record.timestamp or 0),
+    )
+
+
+def _unreachable(bootstrap: str, error: Exception) -> str:
+    return f"Kafka at {bootstrap}: {type(error).__name__}, expected a broker that answers"

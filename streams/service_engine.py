@@ -1,0 +1,244 @@
+"""What one service in one environment has to say: its releases watched, its recoveries judged. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pydantic import AwareDatetime
+
+from detectors.recovery import judge_recovery
+from detectors.watch import Look, ReleaseWatch, look, open_watch
+from detectors.windows import ServiceWindow
+from schemas.effects import Said
+from schemas.instants import from_ms
+from schemas.judgements import Recovery, RecoveryKind, Verdict, VerdictKind
+from schemas.keys import EnvironmentName, ServiceName, SignalName, derived_id
+from schemas.observations import (
+    LogBatch,
+    OutcomeReported,
+    PodChanged,
+    ReleaseClosed,
+    ReleaseOpened,
+    ReleaseStarted,
+    SuspicionChanged,
+    VerdictReached,
+)
+from schemas.orders import CommandKind, Outcome, OutcomeKind
+from schemas.policy import Rule
+from schemas.releases import Release
+from schemas.samples import SampleBatch
+
+# Evidence below e^1 says next to nothing; a suspicion that moved by less is not worth a message.
+_SUSPICION_STEP = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenRelease:
+    """A release under watch.
+
+    Attributes:
+        ordinal: Of the newest verdict; 0 before the first.
+        told_log_e: Total suspicion that the environment was last told of.
+    """
+
+    release: Release
+    watch: ReleaseWatch
+    ordinal: int = 0
+    told_log_e: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class RecoveryWatch:
+    """An action whose effect is awaited."""
+
+    outcome: Outcome
+    signals: list[SignalName]
+    damaged_at: AwareDatetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ServiceState:
+    """Everything that is remembered about one service in one environment.
+
+    Attributes:
+        seen_events: Deploy events already taken, newest last; a repeat is no news.
+        convicting: Signals that convicted the newest harmful release, which recovery is judged by.
+        damaged_at: Start of the damage that it did.
+    """
+
+    environment: EnvironmentName
+    service: ServiceName
+    window: ServiceWindow
+    open: list[OpenRelease] = field(default_factory=list)
+    recoveries: list[RecoveryWatch] = field(default_factory=list)
+    seen_events: list[str] = field(default_factory=list)
+    convicting: list[SignalName] = field(default_factory=list)
+    damaged_at: AwareDatetime | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether the passing of time alone may make it say something."""
+        return bool(self.open or self.recoveries)
+
+
+def new_service(environment: EnvironmentName, service: ServiceName) -> ServiceState:
+    """Return the state of a service that nothing is known of."""
+    window = ServiceWindow()
+    return ServiceState(environment=environment, service=service, window=window)
+
+
+def add_samples(state: ServiceState, batch: SampleBatch, rule: Rule, now: datetime | None) -> None:
+    """Take a sample batch in."""
+    if len(batch):
+        state.window.add_samples(batch, rule, now or from_ms(int(batch.times_ms.max())))
+
+
+def add_logs(state: ServiceState, batch: LogBatch, rule: Rule, now: datetime | None) -> None:
+    """Take a log batch in."""
+    state.window.add_logs(batch, rule, now)
+
+
+def pod_changed(state: ServiceState, change: PodChanged, rule: Rule) -> None:
+    """Take in that a pod came or went."""
+    state.window.pod_changed(change, rule)
+
+
+def release_started(state: ServiceState, event: ReleaseStarted, rule: Rule) -> Iterator[Said]:
+    """Open a watch on a release; one that is open already is superseded, and says so."""
+    release = event.release
+    if release.id in state.seen_events:
+        return
+    state.seen_events = [*state.seen_events[-31:], release.id]
+    for earlier in state.open:
+        if earlier.release.version == release.version and not earlier.ordinal:
+            # Two senders announce one deployment: the second adds nothing that is not known.
+            return
+    for earlier in state.open:
+        yield ReleaseClosed(
+            release=earlier.release.id,
+            environment=state.environment,
+            at=release.started_at,
+            why=f"superseded by {release.version}",
+        )
+    resolved = _resolved(state, release, rule)
+    watch = open_watch(resolved, state.window, rule, release.started_at)
+    state.open = [OpenRelease(release=resolved, watch=watch)]
+    yield ReleaseOpened(release=resolved)
+
+
+def outcome_reported(state: ServiceState, event: OutcomeReported) -> Iterator[Said]:
+    """Watch for recovery after an undo that changed the world; end the watch of what was undone."""
+    outcome = event.outcome
+    if outcome.command_kind is not CommandKind.UNDO or outcome.kind not in (
+        OutcomeKind.DONE,
+        OutcomeKind.ALREADY_DONE,
+    ):
+        return
+    if any(recovery.outcome.id == outcome.id for recovery in state.recoveries):
+        return
+    state.recoveries.append(
+        RecoveryWatch(outcome=outcome, signals=list(state.convicting), damaged_at=state.damaged_at)
+    )
+    for entry in state.open:
+        if entry.release.id == outcome.release:
+            yield ReleaseClosed(
+                release=entry.release.id, environment=state.environment, at=outcome.at, why="rolled back"
+            )
+    state.open = [entry for entry in state.open if entry.release.id != outcome.release]
+
+
+def tick(state: ServiceState, rule: Rule, digest: str, now: datetime) -> Iterator[Said]:
+    """Look at what is under watch, now that time has passed."""
+    for entry in list(state.open):
+        yield from _look_at(state, entry, rule, digest, now)
+    for recovery in list(state.recoveries):
+        judged = judge_recovery(
+            state.window, recovery.signals, rule, recovery.outcome.at, now, recovery.damaged_at
+        )
+        if judged is None:
+            continue
+        state.recoveries.remove(recovery)
+        yield _recovery(state, recovery.outcome, judged[0], judged[1], now)
+
+
+def _look_at(
+    state: ServiceState, entry: OpenRelease, rule: Rule, digest: str, now: datetime
+) -> Iterator[Said]:
+    seen = look(entry.watch, state.window, rule, digest, now)
+    if seen is None:
+        return
+    yield from seen.evidence
+    entry.release = _resolved(state, entry.release, rule)
+    total = seen.suspicion.own_log_e + seen.suspicion.silence_log_e
+    total += max((log_e for _, log_e in seen.suspicion.edge_log_e), default=0.0)
+    if seen.is_news:
+        entry.ordinal += 1
+        entry.told_log_e = total
+        verdict = _verdict(entry, seen, rule, digest, now)
+        if seen.kind is VerdictKind.HARMFUL:
+            state.convicting = list(
+                dict.fromkeys(item.signal for item in seen.evidence if item.convicts)
+            ) or list(state.convicting)
+            state.damaged_at = seen.first_bad_at or state.damaged_at
+        yield VerdictReached(verdict=verdict, suspicion=seen.suspicion, release=entry.release)
+    elif abs(total - entry.told_log_e) >= _SUSPICION_STEP:
+        entry.told_log_e = total
+        yield SuspicionChanged(suspicion=seen.suspicion)
+    if seen.is_final:
+        state.open.remove(entry)
+        yield ReleaseClosed(
+            release=entry.release.id, environment=state.environment, at=now, why=f"judged {seen.kind}"
+        )
+
+
+def _verdict(entry: OpenRelease, seen: Look, rule: Rule, digest: str, now: datetime) -> Verdict:
+    release = entry.release
+    return Verdict(
+        id=derived_id("verdict", release.id, str(entry.ordinal)),
+        release=release.id,
+        environment=release.environment,
+        service=release.service,
+        version=release.version,
+        ordinal=entry.ordinal,
+        kind=seen.kind,
+        at=now,
+        is_final=seen.is_final,
+        confidence=seen.confidence,
+        alpha=rule.judge.alpha,
+        reasons=seen.reasons,
+        evidence=seen.evidence,
+        first_bad_at=seen.first_bad_at,
+        settings=digest,
+    )
+
+
+def _resolved(state: ServiceState, release: Release, rule: Rule) -> Release:
+    """Return the release with what its event did not say: template, way back and target."""
+    template = release.template
+    if not template:
+        served = state.window.templates_of(release.version)
+        template = served[-1] if served else template
+    rollback = release.rollback_template
+    if not rollback:
+        before = [found for found in state.window.serving_templates(release.started_at) if found != template]
+        # More than one template before the release: the one to go back to is anybody's guess.
+        rollback = before[0] if len(before) == 1 else rollback
+    target = release.target or rule.target.target(release.environment, release.service)
+    if (template, rollback, target) == (release.template, release.rollback_template, release.target):
+        return release
+    return replace(release, template=template, rollback_template=rollback, target=target)
+
+
+def _recovery(
+    state: ServiceState, outcome: Outcome, kind: RecoveryKind, text: str, now: datetime
+) -> Recovery:
+    return Recovery(
+        id=derived_id("recovery", outcome.command),
+        command=outcome.command,
+        release=outcome.release,
+        environment=state.environment,
+        service=state.service,
+        kind=kind,
+        at=now,
+        text=text,
+    )

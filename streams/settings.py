@@ -1,0 +1,139 @@
+"""Settings of the shells, read from the environment in one place; the core never sees them."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from schemas.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How one installation runs.
+
+    Attributes:
+        bootstrap: Kafka's addresses, comma-separated; "" where none is given. `KAFKA_BOOTSTRAP`.
+        prefix: Put before every topic's name and group's id, so that several installations share a
+            broker. `SUTURE_PREFIX`.
+        data: Folder of the journal and of what `suture up` keeps. `SUTURE_DATA`.
+        policy: Policy file; None for the default policy. `SUTURE_POLICY`.
+        replication: Copies of each topic. `SUTURE_REPLICATION`.
+        tick: How often time is put on the log; zero leaves it to somebody else, as a replay does.
+            `SUTURE_TICK_SECONDS`.
+        snapshot: How often state is saved. Shorter restarts sooner and writes more.
+            `SUTURE_SNAPSHOT_SECONDS`.
+        flush: How long the journal collects effects before it writes a file. Shorter answers `why`
+            sooner and makes more files. `SUTURE_FLUSH_SECONDS`.
+        keys: Signing keys as `id:base64,id:base64`; the first signs, all verify. `SUTURE_KEYS`, or a
+            file's name in `SUTURE_KEYS_FILE`.
+        tokens: Bearer tokens as `name:token,...`. `SUTURE_TOKENS`, or a file's name in
+            `SUTURE_TOKENS_FILE`.
+        clusters: Names of the clusters that an executor serves, comma-separated. `SUTURE_CLUSTERS`.
+        processes: Folder of the local workloads that an executor serves. `SUTURE_PROCESSES`.
+        listen: Host and port of the gateway. `SUTURE_LISTEN`.
+    """
+
+    bootstrap: str = ""
+    prefix: str = ""
+    data: Path = Path(".suture")
+    policy: Path | None = None
+    replication: int = 1
+    tick: timedelta = timedelta(seconds=5)
+    snapshot: timedelta = timedelta(seconds=30)
+    flush: timedelta = timedelta(seconds=5)
+    keys: str = ""
+    tokens: str = ""
+    clusters: tuple[str, ...] = ("default",)
+    processes: Path | None = None
+    listen: str = "127.0.0.1:4318"
+
+    def __repr__(self) -> str:
+        """Return what may be shown: never a key or a token."""
+        return f"Settings(bootstrap={self.bootstrap!r}, prefix={self.prefix!r}, data={str(self.data)!r})"
+
+    @property
+    def journal(self) -> Path:
+        """Return the journal's folder."""
+        return self.data / "journal"
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings that the environment gives.
+
+    Raises:
+        SettingsError: a variable holds what it must not; says which and what was expected.
+    """
+    given = os.environ if environ is None else environ
+
+    def text(name: str, default: str) -> str:
+        return given.get(name, "").strip() or default
+
+    policy = text("SUTURE_POLICY", "")
+    processes = text("SUTURE_PROCESSES", "")
+    return Settings(
+        bootstrap=text("KAFKA_BOOTSTRAP", ""),
+        prefix=text("SUTURE_PREFIX", ""),
+        data=Path(text("SUTURE_DATA", ".suture")),
+        policy=Path(policy) if policy else None,
+        replication=_whole(given, "SUTURE_REPLICATION", 1),
+        tick=_seconds(given, "SUTURE_TICK_SECONDS", 5),
+        snapshot=_seconds(given, "SUTURE_SNAPSHOT_SECONDS", 30),
+        flush=_seconds(given, "SUTURE_FLUSH_SECONDS", 5),
+        keys=_secret(given, "SUTURE_KEYS"),
+        tokens=_secret(given, "SUTURE_TOKENS"),
+        clusters=tuple(
+            part.strip() for part in text("SUTURE_CLUSTERS", "default").split(",") if part.strip()
+        ),
+        processes=Path(processes) if processes else None,
+        listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
+    )
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the variables that give a child process the same settings."""
+    variables = {
+        "KAFKA_BOOTSTRAP": settings.bootstrap,
+        "SUTURE_PREFIX": settings.prefix,
+        "SUTURE_DATA": str(settings.data),
+        "SUTURE_POLICY": str(settings.policy or ""),
+        "SUTURE_REPLICATION": str(settings.replication),
+        "SUTURE_TICK_SECONDS": str(settings.tick.total_seconds()),
+        "SUTURE_SNAPSHOT_SECONDS": str(settings.snapshot.total_seconds()),
+        "SUTURE_FLUSH_SECONDS": str(settings.flush.total_seconds()),
+        "SUTURE_KEYS": settings.keys,
+        "SUTURE_TOKENS": settings.tokens,
+        "SUTURE_CLUSTERS": ",".join(settings.clusters),
+        "SUTURE_PROCESSES": str(settings.processes or ""),
+        "SUTURE_LISTEN": settings.listen,
+    }
+    return {name: value for name, value in variables.items() if value}
+
+
+def _secret(given: Mapping[str, str], name: str) -> str:
+    file = given.get(f"{name}_FILE", "").strip()
+    if not file:
+        return given.get(name, "").strip()
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}_FILE names {file}: {error.strerror}") from error
+
+
+def _seconds(given: Mapping[str, str], name: str, default: float) -> timedelta:
+    text = given.get(name, "").strip()
+    try:
+        seconds = float(text) if text else default
+    except ValueError as error:
+        raise SettingsError(f"{name} is {text!r}, expected a number of seconds") from error
+    if not 0 <= seconds < 1e6:
+        raise SettingsError(f"{name} is {text!r}, expected seconds from 0 to a million")
+    return timedelta(seconds=seconds)
+
+
+def _whole(given: Mapping[str, str], name: str, default: int) -> int:
+    text = given.get(name, "").strip()
+    if text and not text.isdecimal():
+        raise SettingsError(f"{name} is {text!r}, expected a whole number")
+    return int(text) if text else default
