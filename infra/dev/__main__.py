@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from infra.dev import instances
 from infra.dev.cache import PartUnavailableError, report
 
-PARTS = ("kafka", "cluster")
+PARTS = ("kafka", "cluster", "collector", "argo", "prometheus", "alertmanager", "browser")
 COMMANDS = ("fetch", "up", "down", "status")
 
 

@@ -17,7 +17,6 @@ import os
 import platform
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +36,7 @@ from infra.dev import (
 )
 from infra.dev.control_plane import ControlPlane, start_control_plane
 from infra.dev.instances import Instance
+from infra.dev.kubectl import kubectl
 from infra.dev.networks import PodNetwork
 from infra.dev.waiting import wait_until
 
@@ -93,20 +93,12 @@ class Cluster:
         return path
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
-        """Return what `kubectl` prints for the administrator.
-
-        Args:
-            arguments: Its command line.
-            given: Its standard input.
+        """Return what `kubectl` prints for the administrator, `given` on its standard input.
 
         Raises:
             RuntimeError: It failed; the message holds its complaint.
         """
-        command = ["kubectl", f"--kubeconfig={self.kubeconfig}", *arguments]
-        done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"kubectl {' '.join(arguments)} failed: {done.stderr.strip()}")
-        return done.stdout
+        return kubectl(self.kubeconfig, *arguments, given=given)
 
     def apply(self, *manifests: Mapping[str, object] | str) -> None:
         """Create or change objects, given as values or as YAML."""
