@@ -80,7 +80,7 @@ def read(source: Path) -> tuple[list[Row], list[Change]]:
 def posing(rows: list[Row], changes: list[Change]) -> tuple[list[Row], list[Change]]:
     """Return the A/A set: each stable pod as the canary of its service in its case's quiet minutes.
 
-    It poses from a third of the quiet time on, in an environment of its own beside its true twins; what
+    It poses from half of the quiet time on, in an environment of its own beside its true twins; what
     it said before is left out, because a new pod has no past.
     """
     ends: dict[str, int] = {}
@@ -94,7 +94,7 @@ def posing(rows: list[Row], changes: list[Change]) -> tuple[list[Row], list[Chan
     changes = []
     for (case, service), known in sorted(quiet.items()):
         first, end = known[0]["ts"], ends[case]
-        ready = first + (end - first) // 3 // _MINUTE * _MINUTE
+        ready = first + (end - first) // 2 // _MINUTE * _MINUTE
         for pod in sorted({row["pod"] for row in known if row["version"] == "v1"}):
             environment = f"{case}~{pod}"
             changes.append(Change(environment, case, environment, service, ready, end, pod))
@@ -126,22 +126,21 @@ def observations(rows: list[Row]) -> Iterator[Observation]:
         return
     yield entry("", SettingsChanged(policy=policy, digest=digest(policy), at=from_ms(rows[0]["ts"] * 1000)))
     opened: set[str] = set()
-    at = rows[0]["ts"] // _MINUTE
+    # Ticks come when a minute's samples are in: a little after the full minute.
+    late = rule.judge.lateness // timedelta(seconds=1)
+    tick = rows[0]["ts"] // _MINUTE * _MINUTE + late
     start = 0
     while start < len(rows):
-        minute = rows[start]["ts"] // _MINUTE
-        while at < minute:
-            at += 1
-            yield entry("", Tick(at=from_ms(at * _MINUTE * 1000) + rule.judge.lateness))
         end = start
-        while end < len(rows) and rows[end]["ts"] // _MINUTE == minute:
+        while end < len(rows) and rows[end]["ts"] <= tick:
             end += 1
         for key, body in _bodies(rows[start:end], opened):
             yield entry(key, body)
-        start = end
+        yield entry("", Tick(at=from_ms(tick * 1000)))
+        start, tick = end, tick + _MINUTE
     for _ in range(rule.judge.watch // timedelta(minutes=1)):
-        at += 1
-        yield entry("", Tick(at=from_ms(at * _MINUTE * 1000) + rule.judge.lateness))
+        yield entry("", Tick(at=from_ms(tick * 1000)))
+        tick += _MINUTE
 
 
 def _bodies(rows: list[Row], opened: set[str]) -> Iterator[tuple[str, Body]]:
@@ -207,7 +206,9 @@ def _batch(environment: EnvironmentName, service: ServiceName, rows: list[Row]) 
             template=_template(service, row["version"]),
             attributes=(("suture.caller", caller),) if caller else (),
         )
-        columns[table.setdefault(series, len(table)), row["ts"] * 1000] = float(value)
+        # A pod's first line comes within the minute after it is ready, so a line tells of the minute before.
+        time_ms = (row["ts"] - _MINUTE) * 1000
+        columns[table.setdefault(series, len(table)), time_ms] = float(value)
 
     for row in rows:
         caller, _, callee = row["edge"].partition("_")

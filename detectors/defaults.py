@@ -24,6 +24,7 @@ def pod_minute_signals() -> tuple[Signal, ...]:
             margin_ratio=0.05,
             share=2.0,
             unit="%",
+            warm_up=0,
         ),
         Signal(
             name=SignalName("latency"),

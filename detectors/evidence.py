@@ -5,9 +5,10 @@ from datetime import datetime
 from math import exp, log
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.panels import Floats, Panel, edges_of, panel, read
-from detectors.presence import silence
+from detectors.presence import Habit, habit, silence
 from detectors.sentences import evidence_text, silence_text
 from detectors.sides import Sides
 from detectors.weighing import Weighed, side_of, weigh
@@ -22,9 +23,6 @@ PRESENCE = SignalName("presence")
 
 PRESENCE_SHARE = 1.0
 """Share of the false-rollback budget for silence and lost traffic, relative to the signals' shares."""
-
-WARM_UP_INTERVALS = 2
-"""Intervals of a fresh pod whose means and levels do not count: caches fill, code is compiled, pools open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +116,8 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
     said = []
     for edge in edges:
         canary = panel(window, found.canary, signal, edge, span.start, span.end)
-        if signal.kind is not SignalKind.COUNTS:
-            canary = _warm(canary, window, found.canary, span)
+        if signal.warm_up and signal.kind is not SignalKind.COUNTS:
+            canary = _warm(canary, window, found.canary, span, signal.warm_up)
         if not (canary.exposure > 0).any():
             continue
         stable = panel(window, found.stable, signal, edge, span.start, span.end)
@@ -137,13 +135,13 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
     return said
 
 
-def _warm(canary: Panel, window: ServiceWindow, pods: tuple[str, ...], span: Span) -> Panel:
+def _warm(canary: Panel, window: ServiceWindow, pods: tuple[str, ...], span: Span, warm_up: int) -> Panel:
     """Return the panel without each fresh pod's first intervals."""
     mask = np.ones_like(canary.exposure, dtype=bool)
     for row, key in enumerate(pods):
         first_ms = window.pods[key].first_ms
         if first_ms is not None:
-            warm = first_ms // window.width_ms + WARM_UP_INTERVALS
+            warm = first_ms // window.width_ms + warm_up
             mask[row, : max(warm - span.start, 0)] = False
     return canary.only(mask)
 
@@ -174,31 +172,56 @@ def _evidence(case: Case, signal: Signal, weighed: Weighed, edge: str, threshold
 def _of_presence(case: Case) -> list[Finding]:
     """Return what the canary's silence, and its lost traffic, are worth."""
     window, found, span = case.window, case.found, case.span
-    spoken = [
-        _spoken(window, pods, first, end)
-        for pods, first, end in (
-            (found.canary, span.start, span.end),
-            (found.stable, span.start, span.end),
-            (found.stable, span.quiet, span.start),
-        )
-    ]
-    traffic = [
-        read(window, pods, case.rule.traffic, None, first, end)[0]
-        for pods, first, end in (
-            (found.canary, span.start, span.end),
-            (found.stable, span.start, span.end),
-            (found.stable, span.quiet, span.start),
-        )
-    ]
-    came = np.flatnonzero(traffic[0].sum(axis=0) > 0)
+    lived = _lived(window, found.stable, span)
+    live = slice(span.start - span.quiet, None)
+    spoken = _spoken(window, found.stable, span.quiet, span.end)
+    heard = _spoken(window, found.canary, span.start, span.end)
+    usual = habit(spoken > 0, lived)
+    calls, _ = read(window, found.stable, case.rule.traffic, None, span.quiet, span.end)
+    called, _ = read(window, found.canary, case.rule.traffic, None, span.start, span.end)
+    came = np.flatnonzero(called.sum(axis=0) > 0)
+    # Without a count of requests there is one check and not two: it has the whole share.
+    alpha = case.rule.judge.alpha * PRESENCE_SHARE / case.shares / (2.0 if len(came) else 1.0)
+    since = _expected_since(case)
+    silent = _silence(case, "silence", "says nothing", since, heard, spoken[:, live], usual, alpha)
     # Traffic that never came is a matter of routing: only what came and went counts.
     routed = span.start + int(came[0]) if len(came) else span.end
-    silent = _silence(case, "silence", "says nothing", _expected_since(case), spoken)
-    starved = _silence(case, "traffic", "gets no traffic", routed, traffic)
+    usual = habit(calls > 0, lived)
+    starved = _silence(case, "traffic", "gets no traffic", routed, called, calls[:, live], usual, alpha)
     return [finding for finding in (silent, starved) if finding is not None]
 
 
-def _silence(case: Case, detector: str, what: str, since: int, said: list[Floats]) -> Finding | None:
+def _lived(window: ServiceWindow, pods: tuple[str, ...], span: Span) -> NDArray[np.bool_]:
+    """Return in which intervals each pod was there to speak, (pods, intervals).
+
+    From its first word to its deletion. Where the cluster tells nobody who was deleted, to its last word.
+    """
+    is_told = any(pod.ready_ms is not None or pod.deleted_ms is not None for pod in window.pods.values())
+    lived = np.zeros((len(pods), max(span.end - span.quiet, 0)), dtype=bool)
+    for row, key in enumerate(pods):
+        pod = window.pods[key]
+        if pod.first_ms is None or pod.last_ms is None:
+            continue
+        first = pod.first_ms // window.width_ms
+        last = pod.last_ms // window.width_ms + 1
+        if pod.deleted_ms is not None:
+            last = pod.deleted_ms // window.width_ms
+        elif is_told:
+            last = span.end
+        lived[row, max(first - span.quiet, 0) : max(last - span.quiet, 0)] = True
+    return lived
+
+
+def _silence(
+    case: Case,
+    detector: str,
+    what: str,
+    since: int,
+    canary: Floats,
+    stable: Floats,
+    usual: Habit,
+    alpha: float,
+) -> Finding | None:
     """Return what a silence that lasts is worth; None while it is short.
 
     Args:
@@ -206,14 +229,15 @@ def _silence(case: Case, detector: str, what: str, since: int, said: list[Floats
         detector: Name of the check.
         what: What the canary does not do, in words.
         since: First interval in which it should.
-        said: Canary live, stable live and stable quiet, (pods, intervals) each, 0 for silence.
+        canary: What the canary's pods said since the release began, (pods, intervals), 0 for silence.
+        stable: The same of the stable pods.
+        usual: How stable pods fall silent.
+        alpha: The check's part of the false-rollback budget.
     """
-    canary, stable, quiet = said
     place = since - case.span.start
-    hush = silence(canary.sum(axis=0)[place:], stable[:, place:], quiet)
+    hush = silence(canary.sum(axis=0)[place:], stable[:, place:], usual)
     if hush.intervals < case.rule.judge.silent_intervals:
         return None
-    alpha = case.rule.judge.alpha * PRESENCE_SHARE / case.shares / 2.0
     threshold = log(1.0 / alpha)
     control = side_of(Panel(stable, (stable > 0).astype(np.float64)))
     return Finding(

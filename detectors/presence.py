@@ -1,8 +1,12 @@
 """Silence as evidence: a canary that says nothing while its stable twins speak.
 
-Each interval in which the twins spoke and the canary did not is weighed by how seldom pods of this service
-were silent in the quiet time. The alternative is that the canary fell silent for good at some interval; its
-start is not known, so all starts share the prior.
+Silences come in runs: a pod that gets no traffic this minute gets none the next. So the pods of a service
+are taken to fall silent and to speak again as a chain of two states, whose chances the stable pods tell. The
+null is that the canary fell silent as they do; the alternative is that it is dead. When that began is not
+known, so all starts share the prior.
+
+Good at a canary that never comes up or dies under steady traffic. Blind where stable pods of the same service
+are silent for long as well, which many long-lived connections to few pods bring about.
 """
 
 from dataclasses import dataclass
@@ -10,12 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.mixtures import log_sum
-
 Floats = NDArray[np.float64]
-
-MOST_PER_INTERVAL = 4.0
-"""Log of the odds that one silent interval may add: silences come in runs, so none speaks for many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +32,54 @@ class Silence:
     log_e: float
 
 
-def silence(canary: Floats, stable: Floats, quiet: Floats) -> Silence:
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """How a service's pods fall silent.
+
+    Attributes:
+        falls: Chance that a pod that spoke, or just came, says nothing in the next interval.
+        stays: Chance that a silent pod says nothing in the next interval either.
+    """
+
+    falls: float
+    stays: float
+
+
+def habit(spoke: NDArray[np.bool_], lived: NDArray[np.bool_]) -> Habit:
+    """Return how pods fall silent, drawn towards ignorance where little is known.
+
+    Only intervals in which some pod spoke count: when all are silent, nobody calls.
+
+    Args:
+        spoke: Whether each pod said anything, (pods, intervals).
+        lived: Whether it was there to speak, (pods, intervals).
+    """
+    told: NDArray[np.bool_] = np.asarray(spoke.any(axis=0))
+    both = lived[:, 1:] & lived[:, :-1] & told[1:] & told[:-1]
+    before, after = spoke[:, :-1], spoke[:, 1:]
+    spoken, silent = int((both & before).sum()), int((both & ~before).sum())
+    fell, stayed = int((both & before & ~after).sum()), int((both & ~before & ~after).sum())
+    # Jeffreys' prior for the rare fall; a flat one for the rarely seen stay.
+    return Habit(falls=(fell + 0.5) / (spoken + 1.0), stays=(stayed + 1.0) / (silent + 2.0))
+
+
+def silence(canary: Floats, stable: Floats, usual: Habit) -> Silence:
     """Return what the canary's silence up to now is worth.
 
     Args:
         canary: Samples an interval of all canary pods together since they should speak, (intervals,).
         stable: Samples an interval of each stable pod, (pods, intervals).
-        quiet: The same in the quiet time, (pods, quiet intervals).
+        usual: How stable pods fall silent.
     """
     is_told: NDArray[np.bool_] = np.asarray((stable > 0).any(axis=0))
-    # A pod that was not yet or no more there was not silent: count between its first and last word.
-    spoke = quiet > 0
-    lived = (
-        np.logical_or.accumulate(spoke, axis=1) & np.logical_or.accumulate(spoke[:, ::-1], axis=1)[:, ::-1]
-    )
-    silent = int((lived & ~spoke).sum())
-    chance = (silent + 0.5) / (int(lived.sum()) + 1.0) if spoke.size else 0.5
-    step = min(-float(np.log(chance)), MOST_PER_INTERVAL)
-    steps = np.where(is_told, np.where(canary > 0, -np.inf, step), 0.0)
     length, since = 0, -1
-    for index in range(len(steps) - 1, -1, -1):
+    for index in range(len(canary) - 1, -1, -1):
         if is_told[index] and canary[index] > 0:
             break
         if is_told[index]:
             length, since = length + 1, index
     if not length:
         return Silence(0, -1, 0.0)
-    ends = np.cumsum(np.where(np.isfinite(steps), steps, 0.0)[since:][::-1])
-    starts = max(int(is_told.sum()), 1)
-    return Silence(length, since, max(log_sum(ends) - float(np.log(starts)), 0.0))
+    value = -np.log(usual.falls) - (length - 1) * np.log(usual.stays)
+    starts = max(int(is_told.sum()) - length + 1, 1)
+    return Silence(length, since, max(float(value - np.log(starts)), 0.0))
