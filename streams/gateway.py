@@ -1,0 +1,267 @@
+"""The HTTP gateway: telemetry, deploy events and humans' answers come in, checked, and go onto Kafka.
+
+Nothing is answered with success before Kafka has it. Nothing of a body or a token is ever logged or
+sent back.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import ConfigDict
+
+from schemas.cdevents import read_deploy
+from schemas.cloudevents import CloudEvent, read_request, write_record
+from schemas.codec import adapter, from_json
+from schemas.errors import SchemaError, SutureError
+from schemas.keys import service_key
+from schemas.messages import observation_message
+from schemas.names import environment_name
+from schemas.observations import Answer, Approval, ReleaseStarted
+from schemas.otlp_logs import read_logs
+from schemas.otlp_metrics import read_metrics
+from schemas.otlp_values import Refused
+from schemas.topics import Topic
+from streams import clock
+from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
+from streams.gateway_otlp import Encoding, encoding_of, failure, retry_headers, success
+from streams.gateway_publishing import Publisher
+from streams.gateway_tokens import Tokens
+
+logger = logging.getLogger(__name__)
+
+PUBLISH_TIMEOUT = timedelta(seconds=15)
+"""How long Kafka may take to acknowledge; below the 30 s after which most senders give up."""
+
+_PARSED_IN_PLACE = 32 * 1024  # bytes; a larger body is parsed in a thread, beside the event loop
+_LONGEST_WHY = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequest:
+    """A human's answer to a hold.
+
+    Attributes:
+        hold: Id of the hold.
+        environment: Environment whose gate holds.
+        answer: approve or reject.
+        why: For the record.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    hold: str
+    environment: str
+    answer: Answer
+    why: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.hold or len(self.hold) > 200 or not self.hold.isprintable():
+            raise ValueError("hold is not an id, expected what the page or `suture releases` shows")
+        if len(self.why) > _LONGEST_WHY:
+            raise ValueError(f"why has {len(self.why)} characters, expected at most {_LONGEST_WHY}")
+
+
+async def _always() -> bool:
+    return True
+
+
+def create_app(
+    publisher: Publisher,
+    tokens: str | None = None,
+    *,
+    now: Callable[[], datetime] = clock.now,
+    is_ready: Callable[[], Awaitable[bool]] = _always,
+    max_body_bytes: int = MAX_BODY_BYTES,
+    publish_timeout: timedelta = PUBLISH_TIMEOUT,
+) -> FastAPI:
+    """Return the gateway as an ASGI application.
+
+    Args:
+        publisher: Where to put what is accepted.
+        tokens: `name:token,...`: who may answer a hold; none refuses every answer.
+        now: The clock that times answers.
+        is_ready: Whether traffic should come here, such as whether Kafka answers.
+        max_body_bytes: Bound of a body after unpacking.
+        publish_timeout: How long Kafka may take.
+
+    Raises:
+        SettingsError: the tokens are malformed.
+    """
+    gateway = _Gateway(publisher, Tokens(tokens), now, is_ready, max_body_bytes, publish_timeout)
+    app = FastAPI(title="Suture gateway", docs_url=None, redoc_url=None)
+    app.add_api_route(
+        "/v1/metrics", gateway.metrics, methods=["POST"], summary="OTLP metrics", response_class=Response
+    )
+    app.add_api_route(
+        "/v1/logs", gateway.logs, methods=["POST"], summary="OTLP logs", response_class=Response
+    )
+    app.add_api_route(
+        "/v1/events", gateway.events, methods=["POST"], status_code=202, summary="CloudEvents and CDEvents"
+    )
+    app.add_api_route(
+        "/v1/approvals",
+        gateway.approvals,
+        methods=["POST"],
+        status_code=202,
+        summary="A human's answer to a hold",
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": adapter(ApprovalRequest).json_schema()}},
+            }
+        },
+    )
+    app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
+    app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
+    app.add_exception_handler(RefusedRequest, _refused)
+    return app
+
+
+class _Gateway:
+    """The routes, with what they share."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        tokens: Tokens,
+        now: Callable[[], datetime],
+        is_ready: Callable[[], Awaitable[bool]],
+        max_body_bytes: int,
+        publish_timeout: timedelta,
+    ) -> None:
+        self._publisher = publisher
+        self._tokens = tokens
+        self._now = now
+        self._is_ready = is_ready
+        self._max_body_bytes = max_body_bytes
+        self._publish_timeout = publish_timeout
+
+    async def metrics(self, request: Request) -> Response:
+        """Put an ExportMetricsServiceRequest onto its topic as it came."""
+        return await self._otlp(request, Topic.OTLP_METRICS, _check_metrics)
+
+    async def logs(self, request: Request) -> Response:
+        """Put an ExportLogsServiceRequest onto its topic as it came."""
+        return await self._otlp(request, Topic.OTLP_LOGS, _check_logs)
+
+    async def events(self, request: Request) -> JSONResponse:
+        """Put events onto their topic, and say which releases they start."""
+        body = await read_body(request, self._max_body_bytes)
+        try:
+            events = read_request(request.headers.items(), body)
+            starts = [read_deploy(event) for event in events]
+        except SchemaError as error:
+            raise RefusedRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
+        for event, started in zip(events, starts, strict=True):
+            value, headers = write_record(event)
+            await self._publish(Topic.CDEVENTS, _event_key(event, started), value, headers)
+        releases = [started.release.id for started in starts if started is not None]
+        return JSONResponse({"accepted": len(events), "releases": releases}, HTTPStatus.ACCEPTED)
+
+    async def approvals(self, request: Request) -> JSONResponse:
+        """Put a human's answer where the gate of its environment reads it."""
+        who = self._tokens.name_for(request.headers)
+        body = await read_body(request, min(self._max_body_bytes, 64 * 1024))
+        try:
+            asked = from_json(ApprovalRequest, body)
+            environment = environment_name(asked.environment)
+        except SchemaError as error:
+            raise RefusedRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
+        approval = Approval(
+            environment=environment,
+            hold=asked.hold,
+            answer=asked.answer,
+            by=who,
+            channel="http",
+            at=self._now(),
+            why=asked.why,
+        )
+        message = observation_message(Topic.ENVIRONMENT_OBSERVATIONS, environment, approval)
+        await self._publish(message.topic, message.key, message.value, list(message.headers))
+        logger.info("hold answered", extra={"hold": asked.hold, "answer": asked.answer.value, "by": who})
+        return JSONResponse(
+            {"hold": asked.hold, "answer": asked.answer.value, "by": who}, HTTPStatus.ACCEPTED
+        )
+
+    async def healthz(self) -> JSONResponse:
+        """Say that the process answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(self) -> JSONResponse:
+        """Say whether traffic should come here."""
+        if await self._is_ready():
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not ready"}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def _otlp(
+        self, request: Request, topic: Topic, check: Callable[[bytes], tuple[bool, tuple[Refused, ...]]]
+    ) -> Response:
+        encoding = encoding_of(request)
+        try:
+            body = await read_body(request, self._max_body_bytes)
+            has_content, refused = await self._checked(body, encoding, check)
+            if has_content:
+                await self._publish(topic, None, body, [("content-type", encoding.value.encode())])
+        except RefusedRequest as refusal:
+            return failure(refusal, encoding)
+        return success(topic, encoding, refused)
+
+    async def _checked(
+        self, body: bytes, encoding: Encoding, check: Callable[[bytes], tuple[bool, tuple[Refused, ...]]]
+    ) -> tuple[bool, tuple[Refused, ...]]:
+        if encoding is Encoding.JSON and not body:
+            raise RefusedRequest(HTTPStatus.BAD_REQUEST, "body is empty, expected JSON")
+        try:
+            if len(body) <= _PARSED_IN_PLACE:
+                return check(body)
+            return await asyncio.to_thread(check, body)
+        except SchemaError as error:
+            raise RefusedRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
+
+    async def _publish(
+        self, topic: Topic, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
+    ) -> None:
+        try:
+            async with asyncio.timeout(self._publish_timeout.total_seconds()):
+                await self._publisher.publish(topic.value, key, value, headers)
+        except (SutureError, TimeoutError, OSError) as error:
+            logger.warning(
+                "kafka took no message", extra={"topic": topic.value, "error": type(error).__name__}
+            )
+            raise RefusedRequest(
+                HTTPStatus.SERVICE_UNAVAILABLE, "Kafka did not take the message; try again"
+            ) from error
+
+
+def _check_metrics(body: bytes) -> tuple[bool, tuple[Refused, ...]]:
+    read = read_metrics(body, with_buckets=False)
+    return bool(read.batches), read.refused
+
+
+def _check_logs(body: bytes) -> tuple[bool, tuple[Refused, ...]]:
+    read = read_logs(body)
+    return bool(read.batches), read.refused
+
+
+def _event_key(event: CloudEvent, started: ReleaseStarted | None) -> bytes:
+    """Return the key that keeps events about one thing in order."""
+    if started is None:
+        return event.source.encode()
+    return service_key(started.release.environment, started.release.service).encode()
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, RefusedRequest):
+        raise error
+    headers = retry_headers(error.status)
+    if error.status is HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = 'Bearer realm="suture"'
+    content: dict[str, Any] = {"error": error.message}
+    return JSONResponse(content, error.status, headers)
