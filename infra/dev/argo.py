@@ -3,7 +3,7 @@
     with cluster.running() as dev, argo.running(dev):
         dev.apply(rollout)
 
-There is no plugin for `kubectl`: pause, abort and promote are patches of the Rollout, as the plugin sends them.
+`kubectl` has no plugin here: pause, abort and promote are patches of the Rollout, as the plugin sends them.
 """
 
 from __future__ import annotations

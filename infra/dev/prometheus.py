@@ -26,7 +26,6 @@ PROMETHEUS = Program(
         "--web.listen-address={address}",
         "--web.enable-lifecycle",
         "--web.enable-remote-write-receiver",
-        "--storage.tsdb.no-lockfile",
     ),
 )
 
