@@ -24,7 +24,7 @@ from infra.dev.kubectl import kubectl
 from infra.dev.ports import LOOPBACK
 from infra.dev.starting import start_on_free_ports
 
-__all__ = ["Controller", "available", "fetch", "running", "up"]
+__all__ = ["Controller", "available", "fetch", "is_fetched", "running", "up"]
 
 VERSION = "1.10.1"
 SOURCE = Path(__file__).parent / "argo-rollouts"
@@ -64,6 +64,11 @@ def available() -> str | None:
     if shutil.which("kubectl") is None:
         return "kubectl is not installed, expected it on the path"
     return golang.missing()
+
+
+def is_fetched() -> bool:
+    """Tell whether the long part of `fetch` is done."""
+    return cache.entry_of("argo-rollouts", VERSION, [SOURCE]).is_dir()
 
 
 def fetch() -> Path:

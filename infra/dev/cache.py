@@ -18,7 +18,7 @@ from pathlib import Path
 
 from infra.dev.locks import locked
 
-__all__ = ["PartUnavailableError", "cached", "digest", "report", "root"]
+__all__ = ["PartUnavailableError", "cached", "digest", "entry_of", "report", "root"]
 
 
 class PartUnavailableError(RuntimeError):
@@ -47,6 +47,11 @@ def digest(inputs: Sequence[Path]) -> str:
     return total.hexdigest()[:12]
 
 
+def entry_of(part: str, version: str, inputs: Sequence[Path]) -> Path:
+    """Return the folder that `cached` fills; it is there once the part is fetched."""
+    return root() / f"{part}-{version}-{digest(inputs)}"
+
+
 def cached(part: str, version: str, inputs: Sequence[Path], build: Callable[[Path], None]) -> Path:
     """Return the folder of a part, having `build` fill it if it is not there yet.
 
@@ -58,8 +63,8 @@ def cached(part: str, version: str, inputs: Sequence[Path], build: Callable[[Pat
         inputs: Files and folders that decide what comes out.
         build: Fills the folder it is given.
     """
-    name = f"{part}-{version}-{digest(inputs)}"
-    entry = root() / name
+    entry = entry_of(part, version, inputs)
+    name = entry.name
     if entry.is_dir():
         return entry
     lock = root() / f"{name}.lock"

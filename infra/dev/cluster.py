@@ -40,7 +40,7 @@ from infra.dev.kubectl import kubectl
 from infra.dev.networks import PodNetwork
 from infra.dev.waiting import wait_until
 
-__all__ = ["Cluster", "available", "fetch", "running", "up"]
+__all__ = ["Cluster", "available", "fetch", "is_fetched", "running", "up"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,6 +140,11 @@ def available() -> str | None:
         if shutil.which(program) is None:
             return f"{program} is not installed, expected it on the path"
     return golang.missing() or debian.missing(node.PROGRAMS)
+
+
+def is_fetched() -> bool:
+    """Tell whether the long part of `fetch` is done."""
+    return kubernetes_programs.is_fetched()
 
 
 def fetch() -> Path:

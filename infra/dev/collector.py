@@ -24,7 +24,7 @@ from infra.dev.instances import Instance
 from infra.dev.ports import LOOPBACK
 from infra.dev.starting import start_on_free_ports
 
-__all__ = ["PRODUCTION_CONFIG", "Collector", "available", "fetch", "running", "up"]
+__all__ = ["PRODUCTION_CONFIG", "Collector", "available", "fetch", "is_fetched", "running", "up"]
 
 VERSION = "0.155.0"
 SOURCE = Path(__file__).parent / "otel-collector"
@@ -67,6 +67,11 @@ class Collector:
 def available() -> str | None:
     """Return why a collector cannot run here, None when it can."""
     return golang.missing()
+
+
+def is_fetched() -> bool:
+    """Tell whether the long part of `fetch` is done."""
+    return cache.entry_of("otelcol", VERSION, [SOURCE]).is_dir()
 
 
 def fetch() -> Path:

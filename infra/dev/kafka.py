@@ -24,7 +24,7 @@ from infra.dev.ports import LOOPBACK
 from infra.dev.starting import start_on_free_ports
 from infra.dev.waiting import wait_until
 
-__all__ = ["Broker", "available", "fetch", "running"]
+__all__ = ["Broker", "available", "fetch", "is_fetched", "running", "up"]
 
 VERSION = "4.1.1"
 SOURCE = Path(__file__).parent / "kafka-broker"
@@ -95,9 +95,14 @@ def available() -> str | None:
     """Return why a broker cannot run here, None when it can."""
     if shutil.which("java") is None:
         return "java is not installed, expected a Java runtime of version 17 or later"
-    if shutil.which("mvn") is None and not _is_fetched():
+    if shutil.which("mvn") is None and not is_fetched():
         return "mvn is not installed, expected Maven to fetch the broker"
     return None
+
+
+def is_fetched() -> bool:
+    """Tell whether `fetch` has nothing left to do."""
+    return cache.entry_of("kafka", VERSION, [SOURCE]).is_dir()
 
 
 def fetch() -> Path:
@@ -214,7 +219,3 @@ def up(name: str) -> Instance:
     """Start a broker that stays until `down`."""
     with running(name=name, keep=True) as broker:
         return broker.instance
-
-
-def _is_fetched() -> bool:
-    return (cache.root() / f"kafka-{VERSION}-{cache.digest([SOURCE])}").is_dir()

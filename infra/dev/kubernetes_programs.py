@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra.dev import cache, golang
 
-__all__ = ["fetch"]
+__all__ = ["fetch", "is_fetched"]
 
 # 1.34 is the last line whose kubelet takes cgroup v1 without a switch. Of its releases, 1.34.4 is the
 # latest for which Go's checksum database has all of the staging modules.
@@ -27,6 +27,11 @@ VARIABLES = {
     f"{_NUMBERS}.gitMajor": "1",
     f"{_NUMBERS}.gitMinor": "34",
 }
+
+
+def is_fetched() -> bool:
+    """Tell whether the long part of `fetch` is done."""
+    return cache.entry_of("kubernetes", VERSION, [SOURCE, Path(__file__)]).is_dir()
 
 
 def fetch() -> Path:

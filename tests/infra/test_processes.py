@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.dev import processes
+from infra.dev.processes import Process
+from infra.dev.waiting import wait_until
+
+
+@pytest.fixture
+def waiter(tmp_path: Path) -> Iterator[Process]:
+    process = processes.spawn(
+        ["sleep", "600"], log=tmp_path / "log", env={"SUTURE_TEST_MARK": str(tmp_path)}, cwd=tmp_path
+    )
+    yield process
+    processes.stop(process)
+
+
+def test_a_stopped_process_is_gone_when_stop_returns(waiter: Process) -> None:
+    processes.stop(waiter)
+    assert not waiter.is_alive
+    processes.stop(waiter)
+
+
+def test_a_signal_for_an_earlier_owner_of_an_id_reaches_nobody(waiter: Process) -> None:
+    earlier = replace(waiter, started="an earlier start")
+    assert not earlier.is_alive
+    processes.send(earlier, signal.SIGKILL)
+    processes.stop(earlier)
+    assert waiter.is_alive
+
+
+def test_a_process_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    stubborn = processes.spawn(
+        ["sh", "-c", f"trap '' TERM; touch {ready}; while :; do sleep 1; done"],
+        log=tmp_path / "log",
+        env={},
+        cwd=tmp_path,
+    )
+    wait_until(ready.exists, deadline_s=30, what="trap")
+    processes.stop(stubborn, grace_s=0.1)
+    assert not stubborn.is_alive
+
+
+def test_a_process_is_found_by_the_mark_in_its_environment(waiter: Process, tmp_path: Path) -> None:
+    assert list(processes.marked_with("SUTURE_TEST_MARK", str(tmp_path))) == [waiter]
+    assert list(processes.marked_with("SUTURE_TEST_MARK", f"{tmp_path}-other")) == []
+
+
+def test_children_are_listed_below_their_parent(waiter: Process) -> None:
+    me = processes.identify(os.getpid())
+    assert me is not None
+    assert waiter in processes.children_of(me)
+
+
+def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no-such-program"):
+        processes.spawn(["no-such-program"], log=tmp_path / "log", env={}, cwd=tmp_path)
