@@ -1,0 +1,42 @@
+"""The seam between the executor and what it changes."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.keys import TemplateHash
+from schemas.orders import Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the world is from what a command asks for.
+
+    Attributes:
+        is_set: The wanted state is written down where the target keeps it.
+        is_done: And everything that runs is as it says.
+        template: Template that the newest instances are made from; "" when unknown.
+        detail: What is missing, or that nothing is, in words.
+    """
+
+    is_set: bool
+    is_done: bool
+    template: TemplateHash
+    detail: str
+
+
+class Actuator(Protocol):
+    """Changes one kind of target.
+
+    Every method raises `TransientActionError` when another try may work, `PermanentActionError` when
+    none will, `RefusedActionError` when the world is not what the command expects. Changing twice must
+    be the same as changing once, also when the process died in between.
+    """
+
+    def read_back(self, command: Command) -> Progress:
+        """Return how far the target is from what the command asks for; changes nothing."""
+
+    def undo(self, command: Command) -> str:
+        """Bring the target back to `command.template`; return what was changed, as a sentence."""
+
+    def promote(self, command: Command) -> str:
+        """Give all of the target to `command.template`; return what was changed, as a sentence."""
