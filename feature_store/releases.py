@@ -26,8 +26,10 @@ class ReleaseRow:
     reason: str | None
     playbook: str | None
     guard: str | None
+    guard_reason: str | None
     action: str | None
     outcome: str | None
+    outcome_detail: str | None
     recovery: str | None
     seconds_to_undo: float | None
     seconds_from_damage_to_undo: float | None
@@ -35,7 +37,8 @@ class ReleaseRow:
 
 _SELECT = """
 SELECT release, environment, service, version, started_at, state, verdict, confidence, reason, playbook,
-       guard, action, outcome, recovery, seconds_to_undo, seconds_from_damage_to_undo
+       guard, guard_reason, action, outcome, outcome_detail, recovery, seconds_to_undo,
+       seconds_from_damage_to_undo
 FROM releases
 """
 _NEWEST_FIRST = "ORDER BY started_at DESC NULLS LAST, release"

@@ -79,6 +79,7 @@ class Script:
         self.effects: list[Effect] = []
         self._offset = first_offset
         self._verdicts = 0
+        self._verdict_id = ""
 
     def opened(self) -> "Script":
         return self._say(ReleaseOpened(release=self._release()))

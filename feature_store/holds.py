@@ -1,0 +1,49 @@
+"""Holds as a list: what waits for a human, and what a beginning of an id means."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from feature_store.views import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenHold:
+    """A decision that waits for an answer.
+
+    Attributes:
+        expires_at: No answer by then means no action.
+    """
+
+    hold: str
+    environment: str
+    service: str
+    guard: str
+    reason: str
+    expires_at: datetime
+
+
+def find_holds(connection: Connection, beginning: str, now: datetime | None = None) -> list[OpenHold]:
+    """Return holds that can be answered and were not, oldest first.
+
+    Args:
+        connection: From `feature_store.views.connect`.
+        beginning: Only holds whose id begins so; "" for all.
+        now: Only holds that have not expired by then; None for all.
+    """
+    rows = connection.execute(
+        "SELECT hold, environment, service, guard, reason, expires_at FROM holds "
+        "WHERE starts_with(hold, $1) AND expires_at IS NOT NULL AND answer IS NULL "
+        "AND ($2 IS NULL OR expires_at > $2) ORDER BY happened_at",
+        [beginning, now],
+    ).fetchall()
+    return [
+        OpenHold(
+            hold=hold,
+            environment=environment,
+            service=service,
+            guard=guard,
+            reason=reason,
+            expires_at=expires_at,
+        )
+        for hold, environment, service, guard, reason, expires_at in rows
+    ]

@@ -1,0 +1,215 @@
+"""Telling: a release's story as plain text, made of the journal's numbers and sentences and nothing else."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from feature_store.headline import headline
+from feature_store.timeline import timeline
+from feature_store.why import Story
+from feature_store.wording import after, at_most, clock, level, printable, sentence, span, strength, words
+from schemas.judgements import Evidence, Recovery, Verdict, VerdictKind
+from schemas.observations import Answer, Approval, OutcomeReported, ReleaseOpened
+from schemas.orders import Command, Decision, Denied, Held, OutcomeKind, Playbook
+
+_WIDTH = 100
+
+_MEANING = {
+    VerdictKind.INCONCLUSIVE: (
+        "Not enough was seen to say. That is no pass: nothing speaks for the release either."
+    ),
+    VerdictKind.NODATA: (
+        "The new version sent nothing that could be judged. Silence is no pass, and by itself no reason "
+        "to roll back."
+    ),
+    VerdictKind.BROKEN: (
+        "The measurements contradict themselves, so nothing they say of this release can be believed, "
+        "good or bad. Look at the instrument first."
+    ),
+}
+
+
+def tell(story: Story) -> str:
+    """Return the story as text of at most 100 columns where words allow; ends with a newline."""
+    sections = (
+        ("WHAT WAS SEEN", _seen(story)),
+        ("WHO IS TO BLAME", _blame(story)),
+        ("WHAT WAS DECIDED", _decided(story)),
+        ("WHAT WAS DONE", _done(story)),
+        (f"TIMELINE (from {clock(story.started_at)})", timeline(story)),
+    )
+    lines = [*_wrapped(headline(story), ""), "", *_identity(story)]
+    for title, body in sections:
+        content = list(body)
+        if content:
+            lines += ["", title, *content]
+    if story.others:
+        lines += ["", "OTHER RELEASES THAT THE QUESTION FITS", *(f"  {other}" for other in story.others)]
+    return "\n".join(printable(line) for line in lines) + "\n"
+
+
+def _wrapped(text: str, indent: str = "  ") -> list[str]:
+    """Return a text's lines; those after the first stand two columns further in."""
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  " if indent else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _identity(story: Story) -> Iterator[str]:
+    yield f"Release   {story.row.release}"
+    opened = story.of(ReleaseOpened)
+    if not opened:
+        yield "Started   before this journal begins"
+        return
+    release = opened[-1].release
+    facts = [clock(release.started_at)]
+    if release.template:
+        facts.append(f"template {release.template}")
+    if release.rollback_template:
+        facts.append(f"in place of {release.rollback_template}")
+    if release.commit:
+        facts.append(f"commit {release.commit}")
+    yield f"Started   {', '.join(facts)}"
+    if release.target is not None:
+        yield f"Runs as   {release.target.kind} {release.target.key}"
+
+
+def _seen(story: Story) -> Iterator[str]:
+    if not story.verdicts:
+        yield "  No verdict was reached."
+        return
+    verdict = story.verdicts[-1]
+    final = "final" if verdict.is_final else "not final"
+    settings = f", under settings {verdict.settings}" if verdict.settings else ""
+    yield from _wrapped(f"Verdict: {verdict.kind} ({final}), at {clock(verdict.at)}{settings}.")
+    yield from _wrapped(_sureness(verdict))
+    for reason in verdict.reasons:
+        yield from _wrapped(f"- {reason}")
+    if verdict.first_bad_at is not None:
+        yield from _wrapped(
+            "The first interval that counts against it began "
+            f"{after(story.started_at, verdict.first_bad_at)} the start; "
+            f"the verdict came {span(verdict.at - verdict.first_bad_at)} after that."
+        )
+    strongest = sorted(verdict.evidence, key=lambda item: (item.threshold_log_e - item.log_e, item.signal))
+    for item in strongest:
+        yield from _evidence(item)
+    yield from _comparisons(strongest)
+
+
+def _sureness(verdict: Verdict) -> str:
+    match verdict.kind:
+        case VerdictKind.HARMFUL:
+            return (
+                f"Confidence {verdict.confidence:.6g}: of harmless releases, numbers this bad come up "
+                f"{at_most(1 - verdict.confidence)}. Settings allow {at_most(verdict.alpha)} to be called "
+                "harmful by mistake, over all looks and signals."
+            )
+        case VerdictKind.HEALTHY:
+            return (
+                "Nothing found is not proof: it was watched long enough, on enough traffic, for damage "
+                "beyond the margins to show."
+            )
+        case _:
+            return _MEANING[verdict.kind]
+
+
+def _evidence(item: Evidence) -> Iterator[str]:
+    numbers = item.text or (
+        f"{level(item.canary.level)} over {item.canary.exposure:,.0f} on {item.canary.pods} of its pods, "
+        f"{level(item.control.level)} over {item.control.exposure:,.0f} on {item.control.pods} others"
+    )
+    name = f"{item.signal} as {item.edge} sees it" if item.edge else item.signal
+    yield from _wrapped(f"* {numbers}" if numbers.startswith(name) else f"* {name}: {numbers}")
+    yield from _wrapped(sentence(strength(item.log_e, item.threshold_log_e)), "      ")
+    yield from _wrapped(
+        f"Test {words(item.detector)}; a change up to {level(item.margin)} counts as none.", "      "
+    )
+
+
+def _comparisons(evidence: Sequence[Evidence]) -> Iterator[str]:
+    """Return what the numbers were compared with, each comparison once."""
+    compared: dict[tuple[str, str], list[str]] = {}
+    for item in evidence:
+        compared.setdefault((item.comparison, item.join), []).append(item.signal)
+    for (comparison, join), signals in compared.items():
+        which = "" if len(compared) == 1 else f" ({', '.join(dict.fromkeys(signals))})"
+        yield from _wrapped(
+            sentence(f"Compared with {comparison}{which}; samples joined to the release by {join}")
+        )
+
+
+def _blame(story: Story) -> Iterator[str]:
+    decisions = story.of(Decision)
+    if not decisions:
+        return
+    for place, suspect in enumerate(decisions[-1].suspects, 1):
+        itself = " (this release)" if suspect.release == story.row.release else ""
+        yield from _wrapped(f"{place}. {suspect.release}{itself}, score {suspect.score:.3g}: {suspect.why}")
+
+
+def _decided(story: Story) -> Iterator[str]:
+    decisions = story.of(Decision)
+    if not decisions:
+        yield "  Nothing was decided."
+        return
+    *earlier, last = decisions
+    settings = f", settings {last.settings}" if last.settings else ""
+    yield from _wrapped(sentence(f"{last.playbook.capitalize()}, by rule {last.rule}{settings}: {last.why}"))
+    if last.playbook in {Playbook.ROLLBACK, Playbook.PROMOTE}:
+        yield "  A human had to agree." if last.needs_approval else "  Nobody had to agree."
+    for alternative in last.alternatives:
+        yield from _wrapped(f"- considered: {alternative}")
+    for decision in reversed(earlier):
+        yield from _wrapped(
+            sentence(f"Before that, at {clock(decision.at)}: {decision.playbook}, {decision.why}")
+        )
+    answers = {answer.hold: answer for answer in reversed(story.of(Approval))}
+    for hold in story.of(Held):
+        until = f" until {clock(hold.expires_at)}" if hold.expires_at is not None else ""
+        yield from _wrapped(sentence(f"Held{until} ({words(hold.guard)}): {hold.reason}"))
+        if hold.id in answers:
+            yield from _wrapped(_answer(answers[hold.id]), "    ")
+        elif story.row.state == "held" and hold.expires_at is not None:
+            yield f"    Nobody has answered yet; its id is {hold.id}."
+    for denied in story.of(Denied):
+        yield from _wrapped(sentence(f"Denied ({words(denied.guard)}): {denied.reason}"))
+
+
+def _answer(approval: Approval) -> str:
+    verb = "approved" if approval.answer is Answer.APPROVE else "rejected"
+    why = f', saying "{approval.why}"' if approval.why else ""
+    return f"{approval.by} {verb} it via {approval.channel} at {clock(approval.at)}{why}."
+
+
+def _done(story: Story) -> Iterator[str]:
+    commands = story.of(Command)
+    if not commands:
+        yield "  Nothing was changed."
+        return
+    outcomes = {each.outcome.command: each.outcome for each in story.of(OutcomeReported)}
+    recoveries = {each.command: each for each in story.of(Recovery)}
+    for command in commands:
+        agreed = f", approved by {command.approved_by}" if command.approved_by else ""
+        yield from _wrapped(
+            f"{command.kind.capitalize()} of {command.target.key} to template {command.template}, "
+            f"ordered {clock(command.issued_at)}{agreed}."
+        )
+        outcome = outcomes.get(command.id)
+        if outcome is None:
+            yield f"    No outcome is known; the order expires {clock(command.expires_at)}."
+            continue
+        ended = "was so already" if outcome.kind is OutcomeKind.ALREADY_DONE else outcome.kind.value
+        yield from _wrapped(
+            sentence(f"{ended.capitalize()} after {span(outcome.at - command.issued_at)}: {outcome.detail}"),
+            "    ",
+        )
+        recovery = recoveries.get(command.id)
+        if recovery is not None:
+            yield from _wrapped(sentence(f"{words(recovery.kind).capitalize()}: {recovery.text}"), "    ")
+        elif command.kind == "undo":
+            yield "    Whether it helped is not judged yet."

@@ -1,0 +1,102 @@
+"""Timeline: what happened when, from the release's start, and where the log says so."""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from feature_store.kinds import Kind
+from feature_store.why import Entry, Story
+from feature_store.wording import since, words
+from schemas.effects import Said
+from schemas.judgements import Evidence, Recovery
+from schemas.observations import (
+    Approval,
+    FreezeSet,
+    KillSwitchSet,
+    OutcomeReported,
+    ReleaseClosed,
+    ReleaseOpened,
+    SettingsChanged,
+    SuspicionChanged,
+    VerdictReached,
+)
+from schemas.orders import Command, Decision, Denied, Held, Page
+
+
+def timeline(story: Story) -> Iterator[str]:
+    """Return a line an event: time since the start, what happened, topic:partition:offset of its cause.
+
+    Looks that changed nothing are left out: of a signal's evidence, only the first that convicts is
+    told, and the rest is counted at the end.
+    """
+    convicted: list[tuple[str, str]] = []
+    untold = 0
+    for entry in story.entries:
+        if isinstance(entry.said, (Evidence, SuspicionChanged)):
+            name = _convicting(entry.said)
+            if name is None or name in convicted:
+                untold += 1
+                continue
+            convicted.append(name)
+        yield f"  {since(story.started_at, entry.at)}  {_event(entry.said)}  [{_place(entry)}]"
+    if untold:
+        looks = "look that changed nothing is" if untold == 1 else "looks that changed nothing are"
+        yield f"             {untold} more {looks} in the journal"
+
+
+def _convicting(said: Evidence | SuspicionChanged) -> tuple[str, str] | None:
+    """Return signal and edge of evidence that is enough by itself."""
+    return (said.signal, said.edge) if isinstance(said, Evidence) and said.convicts else None
+
+
+def _place(entry: Entry) -> str:
+    position = entry.position
+    return f"{position.topic}:{position.partition}:{position.offset}"
+
+
+def _event(said: Said) -> str:
+    match said:
+        case ReleaseOpened() | ReleaseClosed() | SettingsChanged() | FreezeSet() | KillSwitchSet():
+            return _surroundings(said)
+        case Evidence():
+            seen = f" as {said.edge} sees it" if said.edge else ""
+            return f"evidence on {said.signal}{seen} is enough to convict"
+        case SuspicionChanged():
+            return Kind.SUSPICION.value
+        case VerdictReached(verdict=verdict):
+            return f"verdict {verdict.ordinal}: {verdict.kind}"
+        case Recovery():
+            return f"recovery: {words(said.kind)}"
+        case Decision():
+            return f"decided: {said.playbook}"
+        case Held():
+            return f"held: {words(said.guard)}"
+        case Denied():
+            return f"denied: {words(said.guard)}"
+        case Approval():
+            return f"{said.by} answered: {said.answer}"
+        case Command():
+            return f"ordered: {said.kind} to template {said.template}"
+        case OutcomeReported(outcome=outcome):
+            return f"{outcome.command_kind}: {words(outcome.kind)}"
+        case Page():
+            return f"paged: {said.summary}"
+        case _:
+            assert_never(said)
+
+
+def _surroundings(
+    said: ReleaseOpened | ReleaseClosed | SettingsChanged | FreezeSet | KillSwitchSet,
+) -> str:
+    match said:
+        case ReleaseOpened():
+            return "the watch begins"
+        case ReleaseClosed():
+            return f"the watch ends: {said.why}"
+        case SettingsChanged():
+            return f"settings {said.digest} hold"
+        case FreezeSet():
+            return f"{said.by} freezes {said.environment}"
+        case KillSwitchSet():
+            return f"{said.by} turns the kill switch {'on' if said.is_on else 'off'}"
+        case _:
+            assert_never(said)
