@@ -21,7 +21,7 @@ from schemas.signals import Signal, SignalKind
 
 PRESENCE = SignalName("presence")
 
-PRESENCE_SHARE = 1.0
+PRESENCE_SHARE = 2.0
 """Share of the false-rollback budget for silence and lost traffic, relative to the signals' shares."""
 
 

@@ -2,8 +2,8 @@
 
 The difference of the two sides is modelled as an offset of the pod, plus noise that remembers the minute
 before (AR(1)). Spread of the pods, size of the noise and its correlation are estimated on the quiet time.
-The live minutes are whitened with them; the noise's true size is unknown, so the likelihoods are
-multivariate t. The null: offset of an ordinary pod plus at most the margin. The alternative: a mixture over
+The live minutes are whitened with them; true noise and spread are unknown, so the likelihoods are
+Student's, integrated on a grid. The null: offset of an ordinary pod plus at most the margin. The alternative: a mixture over
 larger shifts.
 
 Sources: M. Perez-Ortiz, T. Lardy, R. de Heide, P. Grunwald, "E-Statistics, Group Invariance and Anytime
@@ -26,7 +26,15 @@ PRIOR_POD_SPREAD = 0.03
 PRIOR_NOISE = 0.03
 """How far two minutes are taken to differ, relative to the level, before the quiet time has spoken."""
 
-_SPREAD_STEPS = np.array([0.25, 0.35, 0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0, 5.66, 8.0])
+MOST_FREEDOM = 8.0
+"""However long the quiet time, the noise keeps a Student's tails, with so many degrees of freedom: latency has
+spikes that no hour shows."""
+
+LARGEST_SHIFT = 100.0
+"""Largest shift that is thought of, in deviations of the quiet time."""
+
+_STEPS = 2.0 ** np.arange(-1.5, 6.5, 0.5)
+"""Noise and spread may be so many times what the quiet time says; a sick pod is noisier, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ def quiet_noise(levels: Floats, scale: float) -> Noise:
         pod_spread=float(np.sqrt(pod2)),
         pod_freedom=freedom + pod_prior,
         noise=float(np.sqrt(noise2)),
-        noise_freedom=min(max(readings - len(offsets), 0) + prior, 30.0),
+        noise_freedom=min(max(readings - len(offsets), 0) + prior, MOST_FREEDOM),
         lag=float(np.clip(lag, 0.0, 0.95)),
     )
 
@@ -116,6 +124,9 @@ def _split(twins: Floats) -> tuple[Floats, Floats]:
 def shift_log_e(apart: Floats, weight: Floats, margin: float, noise: Noise) -> tuple[float, int]:
     """Return the log e-value of a shift beyond the margin, and the interval that says most.
 
+    What counts is what stands when the interval that says most is left out: one interval alone convicts
+    nobody.
+
     Args:
         apart: Canary minus stable, damage positive, (intervals,), NaN where one side said nothing.
         weight: Variance of each interval's difference in units of one pod's variance, (intervals,).
@@ -125,56 +136,53 @@ def shift_log_e(apart: Floats, weight: Floats, margin: float, noise: Noise) -> t
     told = np.flatnonzero(np.isfinite(apart))
     if not len(told):
         return 0.0, -1
-    z, design = _whitened(apart, weight, told, noise.lag)
-    full = _log_e(z, design, margin, noise, float(np.mean(weight[told])))
+    worst = int(np.argmax(apart[told]))
+    full = _log_e(*_whitened(apart, weight, told, noise.lag), margin, noise, float(np.mean(weight[told])))
     if len(told) == 1:
         return min(full, 0.0), int(told[0])
-    worst = int(np.argmax(apart[told]))
     kept = np.delete(told, worst)
-    z, design = _whitened(apart, weight, kept, noise.lag)
-    rest = _log_e(z, design, margin, noise, float(np.mean(weight[kept])))
+    rest = _log_e(*_whitened(apart, weight, kept, noise.lag), margin, noise, float(np.mean(weight[kept])))
     return min(full, rest), int(told[worst])
 
 
 def _whitened(apart: Floats, weight: Floats, told: NDArray[np.int64], lag: float) -> tuple[Floats, Floats]:
     """Return independent innovations of unit pod variance and how the mean enters each."""
-    values = apart[told]
-    z = np.empty(len(told))
-    design = np.empty(len(told))
-    for i, at in enumerate(told.tolist()):
-        size = float(np.sqrt(weight[at]))
-        gap = at - int(told[i - 1]) if i else 0
-        memory = lag**gap if i else 0.0
-        fresh = np.sqrt(1.0 - memory**2) * size
-        z[i] = (values[i] - memory * values[i - 1]) / fresh if i else values[i] / size
-        design[i] = (1.0 - memory) / fresh if i else 1.0 / size
-    return z, design
+    size = np.sqrt(weight[told])
+    memory = np.concatenate(([0.0], lag ** np.diff(told).astype(np.float64)))
+    fresh = np.sqrt(1.0 - memory**2) * size
+    before = np.concatenate(([0.0], apart[told][:-1]))
+    return (apart[told] - memory * before) / fresh, (1.0 - memory) / fresh
 
 
 def _log_e(z: Floats, design: Floats, margin: float, noise: Noise, weight: float) -> float:
     """Return the log of the ratio of the two marginal likelihoods."""
-    spreads = noise.pod_spread * np.sqrt(weight) * _SPREAD_STEPS
-    # Posterior of a spread estimated with f degrees of freedom, on the grid: scaled inverse chi-squared.
-    f = noise.pod_freedom
-    prior = -f * np.log(_SPREAD_STEPS) - f / (2.0 * _SPREAD_STEPS**2)
-    prior = prior - log_sum(prior)
+    sizes = noise.noise * _STEPS
+    spreads = noise.pod_spread * np.sqrt(weight) * _STEPS
+    prior = _log_prior(noise.noise_freedom)[:, None] + _log_prior(noise.pod_freedom)[None, :]
     unit = float(np.sqrt(noise.noise**2 + noise.pod_spread**2 * weight))
-    shifts, weights = grid(0.5 * unit, 50.0 * unit, 20)
-    null = _marginal(z, design, np.array([margin]), spreads, noise) + prior
-    other = _marginal(z, design, margin + shifts, spreads, noise) + prior + weights[:, None]
+    shifts, weights = grid(0.5 * unit, LARGEST_SHIFT * unit, 32)
+    null = _marginal(z, design, np.array([margin]), sizes, spreads) + prior
+    other = _marginal(z, design, margin + shifts, sizes, spreads) + prior + weights[:, None, None]
     return log_sum(other.ravel()) - log_sum(null.ravel())
 
 
-def _marginal(z: Floats, design: Floats, means: Floats, spreads: Floats, noise: Noise) -> Floats:
-    """Return log marginal likelihoods up to a constant, (means, spreads)."""
-    k = (spreads / noise.noise) ** 2
+def _log_prior(freedom: float) -> Floats:
+    """Return the posterior of a deviation estimated with so many degrees of freedom, on the grid.
+
+    Scaled inverse chi-squared: its tail is what makes the likelihoods Student's.
+    """
+    prior = -freedom * np.log(_STEPS) - freedom / (2.0 * _STEPS**2)
+    return np.asarray(prior - log_sum(prior))
+
+
+def _marginal(z: Floats, design: Floats, means: Floats, sizes: Floats, spreads: Floats) -> Floats:
+    """Return log marginal likelihoods up to a constant, (means, noise sizes, pod spreads)."""
     information = float((design**2).sum())
-    residual = z[None, :] - design[None, :] * means[:, None]
-    square = (residual**2).sum(axis=1) / noise.noise**2
-    along = (residual * design).sum(axis=1) / noise.noise
-    quadratic = square[:, None] - (k / (1.0 + k * information))[None, :] * along[:, None] ** 2
-    freedom = noise.noise_freedom
+    along = float((z * design).sum()) - means * information
+    square = float((z**2).sum()) - 2.0 * means * float((z * design).sum()) + means**2 * information
+    k = (spreads[None, :] / sizes[:, None]) ** 2
+    shrink = k / (1.0 + k * information)
+    quadratic = (square[:, None, None] - shrink * (along**2)[:, None, None]) / (sizes**2)[:, None]
     return np.asarray(
-        -0.5 * np.log1p(k * information)[None, :]
-        - 0.5 * (freedom + len(z)) * np.log1p(np.maximum(quadratic, 0.0) / freedom)
+        -0.5 * np.maximum(quadratic, 0.0) - 0.5 * np.log1p(k * information) - len(z) * np.log(sizes)[:, None]
     )

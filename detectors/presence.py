@@ -54,8 +54,10 @@ def habit(spoke: NDArray[np.bool_], lived: NDArray[np.bool_]) -> Habit:
         spoke: Whether each pod said anything, (pods, intervals).
         lived: Whether it was there to speak, (pods, intervals).
     """
-    told: NDArray[np.bool_] = np.asarray(spoke.any(axis=0))
-    both = lived[:, 1:] & lived[:, :-1] & told[1:] & told[:-1]
+    # A pod's twins tell whether there was anything to say; of a lone pod nobody does, and its silences count.
+    others = spoke.sum(axis=0) - spoke
+    told = others > 0 if len(spoke) > 1 else np.ones_like(spoke)
+    both = lived[:, 1:] & lived[:, :-1] & told[:, 1:] & told[:, :-1]
     before, after = spoke[:, :-1], spoke[:, 1:]
     spoken, silent = int((both & before).sum()), int((both & ~before).sum())
     fell, stayed = int((both & before & ~after).sum()), int((both & ~before & ~after).sum())
