@@ -110,11 +110,12 @@ class Cluster:
         node.import_image(self.instance, archive)
 
     def pod_addresses(self, selector: str, namespace: str = "default") -> list[str]:
-        """Return the addresses of the ready pods with these labels, in order."""
+        """Return the addresses of the pods with these labels that are ready and not on their way out."""
         listing = self.kubectl(
             "get", "pods", f"--namespace={namespace}", f"--selector={selector}", "-o", "json"
         )
-        return sorted(pod["status"]["podIP"] for pod in json.loads(listing)["items"] if _is_ready(pod))
+        staying = [pod for pod in json.loads(listing)["items"] if "deletionTimestamp" not in pod["metadata"]]
+        return sorted(pod["status"]["podIP"] for pod in staying if _is_ready(pod))
 
     def stop(self, role: str) -> None:
         """Stop one of its programs, such as `kube-apiserver` or `kubelet`, in good order."""
