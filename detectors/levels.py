@@ -2,9 +2,9 @@
 
 The difference of the two sides is modelled as an offset of the pod, plus noise that remembers the minute
 before (AR(1)). Spread of the pods, size of the noise and its correlation are estimated on the quiet time.
-The live minutes are whitened with them; true noise and spread are unknown, so the likelihoods are
-Student's, integrated on a grid. The null: offset of an ordinary pod plus at most the margin. The alternative: a mixture over
-larger shifts.
+The live minutes are whitened with them; true noise and spread are not known, so the likelihoods are
+Student's, integrated on a grid. The null: offset of an ordinary pod plus at most the margin. The
+alternative: a mixture over larger shifts.
 
 Sources: M. Perez-Ortiz, T. Lardy, R. de Heide, P. Grunwald, "E-Statistics, Group Invariance and Anytime
 Valid Testing", Annals of Statistics 52 (2024), for the t-mixture; H. Robbins (1970), see `counts`. The
@@ -27,8 +27,8 @@ PRIOR_NOISE = 0.03
 """How far two minutes are taken to differ, relative to the level, before the quiet time has spoken."""
 
 MOST_FREEDOM = 8.0
-"""However long the quiet time, the noise keeps a Student's tails, with so many degrees of freedom: latency has
-spikes that no hour shows."""
+"""However long the quiet time, the noise keeps a Student's tails, with so many degrees of freedom: latency
+has spikes that no hour shows."""
 
 LARGEST_SHIFT = 100.0
 """Largest shift that is thought of, in deviations of the quiet time."""
