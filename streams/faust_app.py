@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any
 
 import faust
+
 from actions.errors import SignatureError
 from actions.signing import KeyRing
-
 from schemas.codec import digest
 from schemas.errors import SchemaError
 from schemas.messages import SIGNATURE_HEADER, Message, command_message, observation_message
@@ -235,11 +235,13 @@ def run_worker(app: Any, log_level: str = "WARNING") -> None:
 
 
 def _app(name: str, settings: Settings, linger: float) -> Any:
+    folder = settings.data / "faust" / name
+    folder.mkdir(parents=True, exist_ok=True)
     return faust.App(
         f"{settings.prefix}{name}",
         broker="kafka://" + ";".join(settings.bootstrap.split(",")),
         autodiscover=False,
-        datadir=str(settings.data / "faust" / name),
+        datadir=str(folder),
         store="memory://",
         web_enabled=False,
         topic_allow_declare=False,

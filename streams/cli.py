@@ -1,0 +1,46 @@
+"""The command line: `suture ...`."""
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from schemas.errors import SutureError
+from streams import cli_ci, cli_humans, cli_logs, cli_parts, cli_questions
+
+app = typer.Typer(
+    name="suture",
+    help="Watch every release, say what is known of it, and roll back what harms.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for module in (cli_parts, cli_questions, cli_humans, cli_logs):
+    module.add_commands(app)
+app.add_typer(cli_ci.app, name="ci")
+
+
+@app.callback()
+def _options(
+    log_level: Annotated[
+        str, typer.Option(help="debug, info, warning or error; logs go to standard error.")
+    ] = "warning",
+) -> None:
+    # Imported here: `suture --help` needs no logging.
+    from streams.log_lines import set_up_logging
+
+    set_up_logging(log_level)
+
+
+def main() -> NoReturn:
+    """Run the command line; an expected error becomes one sentence and exit code 2."""
+    try:
+        app()
+    except SutureError as error:
+        sys.stderr.write(f"suture: {error}\n")
+        sys.exit(2)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

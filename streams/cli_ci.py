@@ -1,0 +1,78 @@
+"""Commands for pipelines: `suture ci ...`."""
+
+from typing import Annotated
+
+import typer
+
+from schemas.cdevents import deploy_event, read_deploy
+from schemas.cloudevents import write_record
+from schemas.errors import SettingsError
+from schemas.keys import EnvironmentName, ServiceName, TemplateHash, service_key
+from schemas.messages import Message
+from schemas.releases import Target, TargetKind
+from schemas.topics import Topic
+from streams import clock
+from streams.cli_parts import connected
+from streams.kafka_log import LogWriter
+from streams.settings import read_settings
+
+app = typer.Typer(help="For pipelines: tell Suture of a deployment.", no_args_is_help=True)
+
+
+@app.callback()
+def _ci() -> None:
+    """Keep `ci` a group, however few its commands are."""
+
+
+@app.command()
+def deploy(
+    service: Annotated[str, typer.Option(help="service.name, as its telemetry says it.")],
+    version: Annotated[str, typer.Option(help="service.version, as its telemetry will say it.")],
+    environment: Annotated[str, typer.Option(help="deployment.environment.name.")],
+    commit: Annotated[str, typer.Option(help="Revision of the source.")] = "",
+    url: Annotated[str, typer.Option(help="Where the pipeline's run can be seen.")] = "",
+    template: Annotated[str, typer.Option(help="Hash of the pod template that runs this version.")] = "",
+    rollback_template: Annotated[str, typer.Option(help="Hash of the template to go back to.")] = "",
+    target: Annotated[str, typer.Option(help="KIND:CLUSTER/NAMESPACE/WORKLOAD; default: the policy's.")] = "",
+    upgrade: Annotated[bool, typer.Option("--upgrade", help="An older version ran before.")] = False,
+) -> None:
+    """Publish a CDEvents service.deployed: from here on the release is watched."""
+    settings = connected(read_settings())
+    event = deploy_event(
+        service=ServiceName(service),
+        version=version,
+        environment=EnvironmentName(environment),
+        at=clock.now(),
+        commit=commit,
+        url=url,
+        template=TemplateHash(template),
+        rollback_template=TemplateHash(rollback_template),
+        target=_target(target),
+        is_upgrade=upgrade,
+    )
+    value, headers = write_record(event)
+    started = read_deploy(event)
+    if started is None:
+        raise SettingsError("the deploy event announces no release")
+    key = service_key(started.release.environment, started.release.service)
+    with LogWriter(settings.bootstrap, settings.prefix) as writer:
+        writer.send(Message(topic=Topic.CDEVENTS, key=key.encode(), value=value, headers=tuple(headers)))
+        writer.flush()
+    typer.echo(started.release.id)
+
+
+def _target(text: str) -> Target | None:
+    """Return the target that `kind:cluster/namespace/workload` names.
+
+    Raises:
+        SettingsError: it is not of that form.
+    """
+    if not text:
+        return None
+    kind, _, place = text.partition(":")
+    parts = place.split("/")
+    if kind not in tuple(TargetKind) or len(parts) != 3 or not all(parts):
+        kinds = " or ".join(TargetKind)
+        raise SettingsError(f"target is {text!r}, expected KIND:CLUSTER/NAMESPACE/WORKLOAD, KIND {kinds}")
+    cluster, namespace, workload = parts
+    return Target(kind=TargetKind(kind), cluster=cluster, namespace=namespace, workload=workload)

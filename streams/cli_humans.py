@@ -1,0 +1,132 @@
+"""Commands by which people answer and intervene: approve, reject, freeze, thaw, kill-switch."""
+
+import getpass
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from feature_store.holds import OpenHold, find_holds
+from feature_store.views import connect
+from schemas.codec import from_python
+from schemas.errors import SettingsError
+from schemas.keys import EnvironmentName
+from schemas.messages import observation_message
+from schemas.observations import Answer, Approval, FreezeSet, KillSwitchSet
+from schemas.policy import Duration
+from schemas.topics import Topic
+from streams import clock
+from streams.cli_parts import connected
+from streams.kafka_log import LogWriter
+from streams.settings import Settings, read_settings
+
+HoldId = Annotated[str, typer.Argument(help="The hold's id or its beginning, as `suture holds` shows it.")]
+By = Annotated[str, typer.Option(help="Who answers; default: the login name.")]
+Why = Annotated[str, typer.Option(help="A reason, kept with the answer.")]
+Environment = Annotated[str, typer.Option(help="Needed only while the journal does not know the hold yet.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (approve, reject, holds, freeze, thaw):
+        app.command()(command)
+    app.command("kill-switch")(kill_switch)
+
+
+def approve(hold: HoldId, by: By = "", why: Why = "", environment: Environment = "") -> None:
+    """Approve what waits for a human."""
+    _answer(Answer.APPROVE, hold, by, why, environment)
+
+
+def reject(hold: HoldId, by: By = "", why: Why = "", environment: Environment = "") -> None:
+    """Reject what waits for a human."""
+    _answer(Answer.REJECT, hold, by, why, environment)
+
+
+def holds() -> None:
+    """List what waits for a human."""
+    with connect(read_settings().journal) as connection:
+        waiting = find_holds(connection, "", clock.now())
+    for hold in waiting:
+        typer.echo(
+            f"{hold.hold}  {hold.environment}/{hold.service}  {hold.guard}: {hold.reason}"
+            f"  (until {hold.expires_at:%H:%M:%S} UTC)"
+        )
+    if not waiting:
+        typer.echo("nothing waits for a human")
+
+
+def freeze(
+    environment: Annotated[str, typer.Argument(help="Environment in which nothing is to be done.")],
+    duration: Annotated[str, typer.Option("--for", help="How long, such as 2h or 45m.")] = "1h",
+    by: By = "",
+    why: Why = "",
+) -> None:
+    """Let nothing be done in an environment for a while; judging goes on."""
+    at = clock.now()
+    length: timedelta = from_python(Duration, duration)
+    body = FreezeSet(environment=EnvironmentName(environment), until=at + length, by=_who(by), at=at, why=why)
+    _send(connected(read_settings()), environment, body)
+    typer.echo(f"{environment} is frozen until {at + length:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def thaw(environment: Annotated[str, typer.Argument()], by: By = "", why: Why = "") -> None:
+    """Lift a freeze."""
+    at = clock.now()
+    body = FreezeSet(environment=EnvironmentName(environment), until=at, by=_who(by), at=at, why=why)
+    _send(connected(read_settings()), environment, body)
+    typer.echo(f"{environment} is no longer frozen")
+
+
+def kill_switch(
+    environment: Annotated[str, typer.Argument(help="Environment in which every action stops.")],
+    on: Annotated[bool, typer.Option("--on/--off", help="On stops every action.")] = True,
+    by: By = "",
+    why: Why = "",
+) -> None:
+    """Stop every action in an environment, or let them go on."""
+    body = KillSwitchSet(
+        environment=EnvironmentName(environment), is_on=on, by=_who(by), at=clock.now(), why=why
+    )
+    _send(connected(read_settings()), environment, body)
+    typer.echo(f"kill switch of {environment} is {'on' if on else 'off'}")
+
+
+def _answer(answer: Answer, hold: str, by: str, why: str, environment: str) -> None:
+    settings = connected(read_settings())
+    found = None if environment else _known(settings, hold)
+    body = Approval(
+        environment=EnvironmentName(found.environment if found else environment),
+        hold=found.hold if found else hold,
+        answer=answer,
+        by=_who(by),
+        channel="cli",
+        at=clock.now(),
+        why=why,
+    )
+    _send(settings, body.environment, body)
+    what = f"{found.environment}/{found.service}: {found.reason}" if found else hold
+    typer.echo(f"{answer.value} sent for {what}")
+
+
+def _known(settings: Settings, hold: str) -> OpenHold:
+    with connect(settings.journal) as connection:
+        found = find_holds(connection, hold)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise SettingsError(
+            f"the journal in {settings.journal} knows no hold {hold!r}, expected an id that `suture holds` "
+            "shows, or --environment with the whole id"
+        )
+    raise SettingsError(f"{hold!r} fits {len(found)} holds, expected more of its id")
+
+
+def _send(settings: Settings, environment: str, body: Approval | FreezeSet | KillSwitchSet) -> None:
+    with LogWriter(settings.bootstrap, settings.prefix) as writer:
+        writer.send(observation_message(Topic.ENVIRONMENT_OBSERVATIONS, environment, body))
+        writer.flush()
+
+
+def _who(by: str) -> str:
+    return by or getpass.getuser()

@@ -1,0 +1,81 @@
+"""Commands that ask what happened: why, releases, sql."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from feature_store.prompt import prompt_loop
+from feature_store.releases import ReleaseRow, list_releases
+from feature_store.sql import Format, render, run_query
+from feature_store.telling import tell
+from feature_store.views import connect
+from feature_store.why import why as find_story
+from schemas.codec import adapter
+from streams.settings import read_settings
+
+Data = Annotated[Path | None, typer.Option(help="Folder that holds the journal; default: SUTURE_DATA.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (why, releases, sql):
+        app.command()(command)
+
+
+def why(
+    release: Annotated[list[str], typer.Argument(help="Release id, its beginning, or SERVICE VERSION.")],
+    data: Data = None,
+) -> None:
+    """Tell why a release was judged and treated as it was."""
+    with connect(_journal(data)) as connection:
+        typer.echo(tell(find_story(connection, " ".join(release))))
+
+
+def releases(
+    environment: Annotated[str | None, typer.Option(help="Only of this environment.")] = None,
+    service: Annotated[str | None, typer.Option(help="Only of this service.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data: Data = None,
+) -> None:
+    """List releases, newest first: what is known of each, and what was done."""
+    with connect(_journal(data)) as connection:
+        rows = list_releases(connection, environment, service, limit)
+    if json:
+        sys.stdout.buffer.write(adapter(list[ReleaseRow]).dump_json(rows, indent=2) + b"\n")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("started (UTC)", "release", "verdict", "done", "recovery", "damage to undo"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        seconds = row.seconds_from_damage_to_undo
+        table.add_row(
+            f"{row.started_at:%m-%d %H:%M:%S}" if row.started_at else "",
+            row.release,
+            row.verdict or "none yet",
+            " ".join(filter(None, (row.action, row.outcome))) or row.guard or row.playbook or "",
+            (row.recovery or "").replace("_", " "),
+            "" if seconds is None else f"{seconds:.1f} s",
+        )
+    Console().print(table if rows else "no release is in the journal yet")
+
+
+def sql(
+    query: Annotated[str | None, typer.Argument(help="A query; none opens a prompt.")] = None,
+    output: Annotated[Format, typer.Option("--format", help="How to print rows.")] = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """Ask the decision log in SQL; the views are releases, verdicts, evidence, decisions, and others."""
+    with connect(_journal(data)) as connection:
+        if query is None:
+            prompt_loop(connection)
+        else:
+            render(run_query(connection, query), output, sys.stdout)
+
+
+def _journal(data: Path | None) -> Path:
+    return read_settings().journal if data is None else data / "journal"

@@ -1,0 +1,65 @@
+"""The journal's process: effects from Kafka to Parquet files, which alone say where to go on."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from threading import Event
+
+from feature_store.journal import FlushLimits, Journal
+from schemas.effects import Effect
+from schemas.errors import SchemaError
+from schemas.messages import read_effect
+from schemas.topics import Topic, topic_name
+from streams import clock
+from streams.ingest import dead_letter
+from streams.kafka_log import GroupReader, LogWriter, Record
+from streams.settings import Settings
+
+logger = logging.getLogger("suture.journal")
+
+
+def run_journal(settings: Settings, stop: Event) -> None:
+    """Write the journal until told to stop.
+
+    Raises:
+        LogError: Kafka cannot be reached.
+        OSError: a file could not be written.
+    """
+    journal = Journal(settings.journal, clock=clock.now, limits=FlushLimits(age=settings.flush))
+    for finding in journal.findings:
+        logger.warning("journal finding", extra={"finding": finding})
+    topic = topic_name(Topic.EFFECTS, settings.prefix)
+
+    def start_at(places: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
+        partitions = [partition for _, partition in places]
+        # Another member may have gone on with these partitions in the same folder.
+        journal.refresh(partitions)
+        known = journal.resume_offsets()
+        return {(topic, partition): known[partition] for partition in partitions if partition in known}
+
+    reader = GroupReader(settings.bootstrap, [topic], f"{settings.prefix}suture-journal", start_at)
+    with LogWriter(settings.bootstrap, settings.prefix) as writer:
+        try:
+            while not stop.is_set():
+                _append(journal, writer, reader.poll())
+        finally:
+            journal.flush()
+            reader.close()
+
+
+def _append(journal: Journal, writer: LogWriter, records: list[Record]) -> None:
+    by_partition: dict[int, list[tuple[int, Effect]]] = {}
+    refused = False
+    for record in records:
+        try:
+            effect = read_effect(record.value)
+        except SchemaError as error:
+            writer.send(dead_letter(Topic.EFFECTS, record, str(error)))
+            refused = True
+            continue
+        by_partition.setdefault(record.partition, []).append((record.offset, effect))
+    if refused:
+        # Before the journal's files move past them.
+        writer.flush()
+    for partition, rows in by_partition.items():
+        journal.append(partition, rows)
+    journal.flush_due()
