@@ -12,7 +12,9 @@ from typing import Protocol, cast
 from infra.dev import instances
 from infra.dev.cache import PartUnavailableError, report
 
-PARTS = ("kafka", "cluster", "collector", "argo", "prometheus", "alertmanager", "browser")
+PARTS = ("kafka", "cluster", "collector", "argo", "prometheus", "alertmanager", "browser", "noida")
+# Fetched by name alone: what is second best is not wanted where everything can be had.
+SECOND_BEST = "noida"
 COMMANDS = ("fetch", "up", "down", "status")
 
 
@@ -34,10 +36,16 @@ def part_named(name: str) -> Part:
     return cast(Part, importlib.import_module(f"infra.dev.{name}"))
 
 
-def fetch(parts: Sequence[str]) -> None:
-    """Fetch or build parts and print where they are."""
+def fetch(parts: Sequence[str]) -> int:
+    """Fetch or build parts, print where they are, and return how many could not be had."""
+    failed = 0
     for part in parts:
-        print(f"{part}\t{part_named(part).fetch()}")
+        try:
+            print(f"{part}\t{part_named(part).fetch()}", flush=True)
+        except PartUnavailableError as error:
+            report(str(error))
+            failed += 1
+    return failed
 
 
 def up(part: str, name: str) -> None:
@@ -49,11 +57,18 @@ def up(part: str, name: str) -> None:
 
 
 def down(parts: Sequence[str], name: str | None) -> None:
-    """Stop the instances of these parts, or the one of that name."""
+    """Stop the instances of these parts, or the one of that name.
+
+    Without a name, those of a running test or program are left to it.
+    """
     for one in instances.all_instances():
-        if one.part in parts and name in (None, one.name):
-            instances.remove(one)
-            report(f"{one.name}: removed")
+        if one.part not in parts or name not in (None, one.name):
+            continue
+        if name is None and one.owner is not None and not one.is_stale:
+            report(f"{one.name}: left to process {one.owner.pid}, which will stop it; --name stops it now")
+            continue
+        instances.remove(one)
+        report(f"{one.name}: removed")
 
 
 def status(parts: Sequence[str]) -> None:
@@ -79,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         match given.command:
             case "fetch":
-                fetch(parts)
+                wanted = [part for part in parts if given.part == part or part != SECOND_BEST]
+                return 1 if fetch(wanted) else 0
             case "up":
                 if given.part == "all":
                     parser.error("up takes one part")

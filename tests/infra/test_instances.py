@@ -134,6 +134,15 @@ def test_down_stops_what_up_left_and_status_tells(capsys: pytest.CaptureFixture[
     assert instances.all_instances() == []
 
 
+def test_down_leaves_what_a_running_program_uses_unless_it_is_named() -> None:
+    with instances.owned("kafka", "busy") as instance:
+        process = instance.start("broker", ["sleep", "600"])
+        assert command.main(["down"]) == 0
+        assert processes.identify(process.pid) == process
+        assert command.main(["down", "--name", "busy"]) == 0
+        assert instances.all_instances() == []
+
+
 def test_up_refuses_a_name_that_already_runs(capsys: pytest.CaptureFixture[str]) -> None:
     with instances.owned("kafka", "kafka") as instance:
         instance.start("broker", ["sleep", "600"])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from infra.dev import cluster, collector, instances, kafka, shop_images
+from infra.dev import cluster, collector, instances, kafka, noida, shop_images
 from infra.dev.argo import Controller
 from infra.dev.cluster import Cluster
 from infra.dev.kafka import Broker
@@ -139,6 +139,18 @@ def test_a_broker_without_automatic_topics_has_none_that_nobody_made() -> None:
         assert not consumer.partitions_for_topic("never-made")
         assert "never-made" not in consumer.topics()
         consumer.close()
+
+
+def test_the_second_best_broker_says_so_and_returns_what_was_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    need(noida)
+    with noida.running() as broker:
+        assert "second best" in capsys.readouterr().err
+        write(broker.bootstrap, "small", b"one", b"two", compression="zstd")
+        broker.stop()
+        broker.start()
+        assert [record.value for record in read(broker.bootstrap, "small", 2)] == [b"one", b"two"]
 
 
 def test_pods_answer_on_their_addresses_and_a_rollout_can_be_undone(
