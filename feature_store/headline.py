@@ -6,7 +6,7 @@ from feature_store.why import Story
 from feature_store.wording import clock, sentence, span
 from schemas.judgements import Recovery, RecoveryKind, VerdictKind
 from schemas.observations import Approval
-from schemas.orders import Command, Guard, Held
+from schemas.orders import Command, CommandKind, Decision, Guard, Held, Playbook
 
 _HELPED = {
     RecoveryKind.RECOVERED: "the service recovered",
@@ -52,11 +52,11 @@ def _fate(story: Story) -> str:
         case "held":
             until = holds[-1].expires_at if holds else None
             answer = "" if until is None else f" for a human's answer until {clock(until)}"
-            return f"{_known(story)} and its {row.playbook or 'decision'} is held{answer}: {reason}"
+            return f"{_known(story)} and its {_asked_for(story)} is held{answer}: {reason}"
         case "rejected":
             answers = story.of(Approval)
             who = answers[-1].by if answers else "a human"
-            return f"{_known(story)} and was left running: {who} rejected the {row.playbook or 'decision'}"
+            return f"{_known(story)} and was left running: {who} rejected the {_asked_for(story)}"
         case "expired":
             return f"{_known(story)} and was left running: nobody answered in time"
         case "denied":
@@ -69,10 +69,31 @@ def _fate(story: Story) -> str:
             return f"was found healthy and could not be promoted: {_last_detail(story)}"
         case "watching":
             kind = _kind(story)
-            return "is being watched; nothing is known yet" if kind is None else _KNOWN_NOW[kind]
+            known = "is being watched; nothing is known yet" if kind is None else _KNOWN_NOW[kind]
+            return known + _because(story)
         case _:
             kind = _kind(story)
-            return "was closed before it was judged" if kind is None else _KNOWN_AT_THE_END[kind]
+            known = "was closed before it was judged" if kind is None else _KNOWN_AT_THE_END[kind]
+            return known + _because(story)
+
+
+def _because(story: Story) -> str:
+    """Return why a harmful release was let be, or ""."""
+    decisions = story.of(Decision)
+    is_let_be = decisions and decisions[-1].playbook in {Playbook.PAGE, Playbook.NOTHING}
+    if not is_let_be or _kind(story) is not VerdictKind.HARMFUL:
+        return ""
+    return f": {without_reason(story, decisions[-1].why)}"
+
+
+def without_reason(story: Story, text: str) -> str:
+    """Return a decision's or a hold's text without the verdict's reason, which is told elsewhere in full.
+
+    The engine repeats it in each, so that each can stand alone on its topic.
+    """
+    for reason in story.verdicts[-1].reasons[:1] if story.verdicts else ():
+        text = text.replace(f"; {reason}", "").replace(reason, "as seen")
+    return text
 
 
 def _rolled_back(story: Story) -> str:
@@ -103,7 +124,15 @@ def _known(story: Story) -> str:
 
 
 def _guard_reason(story: Story) -> str:
-    return story.row.guard_reason or "no reason was given"
+    return without_reason(story, story.row.guard_reason or "no reason was given")
+
+
+def _asked_for(story: Story) -> str:
+    """Return what waits or was turned down: blame that is ambiguous pages, and holds the rollback."""
+    held = [hold.command.kind for hold in story.of(Held) if hold.command is not None]
+    if held:
+        return "rollback" if held[-1] is CommandKind.UNDO else "promotion"
+    return {"rollback": "rollback", "promote": "promotion"}.get(story.row.playbook or "", "decision")
 
 
 def _last_detail(story: Story) -> str:

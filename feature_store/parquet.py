@@ -18,7 +18,8 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
-from feature_store.rows import COLUMNS, ColumnType, Row
+from feature_store.columns import COLUMNS, ColumnType
+from feature_store.rows import Row
 from schemas.errors import SutureError
 
 SCHEMA_VERSION = 1

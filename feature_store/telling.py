@@ -3,10 +3,21 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from feature_store.headline import headline
+from feature_store.headline import headline, without_reason
 from feature_store.timeline import timeline
 from feature_store.why import Story
-from feature_store.wording import after, at_most, clock, level, printable, sentence, span, strength, words
+from feature_store.wording import (
+    after,
+    at_most,
+    clock,
+    level,
+    printable,
+    sentence,
+    span,
+    strength,
+    weight,
+    words,
+)
 from schemas.judgements import Evidence, Recovery, Verdict, VerdictKind
 from schemas.observations import Answer, Approval, OutcomeReported, ReleaseOpened
 from schemas.orders import Command, Decision, Denied, Held, OutcomeKind, Playbook
@@ -87,8 +98,10 @@ def _seen(story: Story) -> Iterator[str]:
     settings = f", under settings {verdict.settings}" if verdict.settings else ""
     yield from _wrapped(f"Verdict: {verdict.kind} ({final}), at {clock(verdict.at)}{settings}.")
     yield from _wrapped(_sureness(verdict))
+    told = {item.text for item in verdict.evidence}
     for reason in verdict.reasons:
-        yield from _wrapped(f"- {reason}")
+        if reason not in told:
+            yield from _wrapped(f"- {reason}")
     if verdict.first_bad_at is not None:
         yield from _wrapped(
             "The first interval that counts against it began "
@@ -119,15 +132,17 @@ def _sureness(verdict: Verdict) -> str:
 
 
 def _evidence(item: Evidence) -> Iterator[str]:
-    numbers = item.text or (
-        f"{level(item.canary.level)} over {item.canary.exposure:,.0f} on {item.canary.pods} of its pods, "
-        f"{level(item.control.level)} over {item.control.exposure:,.0f} on {item.control.pods} others"
-    )
     name = f"{item.signal} as {item.edge} sees it" if item.edge else item.signal
-    yield from _wrapped(f"* {numbers}" if numbers.startswith(name) else f"* {name}: {numbers}")
-    yield from _wrapped(sentence(strength(item.log_e, item.threshold_log_e)), "      ")
+    text = item.text or (
+        f"{level(item.canary.level)} over {item.canary.exposure:,.0f} on {item.canary.pods} of its pods, "
+        f"{level(item.control.level)} over {item.control.exposure:,.0f} on {item.control.pods} others; "
+        f"{strength(item.log_e, item.threshold_log_e)}"
+    )
+    yield from _wrapped(f"* {text}" if text.startswith(item.signal) else f"* {name}: {text}")
     yield from _wrapped(
-        f"Test {words(item.detector)}; a change up to {level(item.margin)} counts as none.", "      "
+        f"{weight(item.log_e, item.threshold_log_e)}. Test {words(item.detector)}; "
+        f"a change up to {level(item.margin)} counts as none.",
+        "      ",
     )
 
 
@@ -159,19 +174,29 @@ def _decided(story: Story) -> Iterator[str]:
         return
     *earlier, last = decisions
     settings = f", settings {last.settings}" if last.settings else ""
-    yield from _wrapped(sentence(f"{last.playbook.capitalize()}, by rule {last.rule}{settings}: {last.why}"))
-    if last.playbook in {Playbook.ROLLBACK, Playbook.PROMOTE}:
-        yield "  A human had to agree." if last.needs_approval else "  Nobody had to agree."
+    yield from _wrapped(
+        sentence(
+            f"{last.playbook.capitalize()}, by rule {last.rule}{settings}: {without_reason(story, last.why)}"
+        )
+    )
+    if last.needs_approval:
+        yield "  A human had to agree."
+    elif last.playbook in {Playbook.ROLLBACK, Playbook.PROMOTE}:
+        yield "  Nobody had to agree."
     for alternative in last.alternatives:
         yield from _wrapped(f"- considered: {alternative}")
     for decision in reversed(earlier):
         yield from _wrapped(
-            sentence(f"Before that, at {clock(decision.at)}: {decision.playbook}, {decision.why}")
+            sentence(
+                f"Before that, at {clock(decision.at)}: {decision.playbook}, "
+                f"{without_reason(story, decision.why)}"
+            )
         )
     answers = {answer.hold: answer for answer in reversed(story.of(Approval))}
     for hold in story.of(Held):
         until = f" until {clock(hold.expires_at)}" if hold.expires_at is not None else ""
-        yield from _wrapped(sentence(f"Held{until} ({words(hold.guard)}): {hold.reason}"))
+        reason = without_reason(story, hold.reason.replace(f": {last.why}", ""))
+        yield from _wrapped(sentence(f"Held{until} ({words(hold.guard)}): {reason}"))
         if hold.id in answers:
             yield from _wrapped(_answer(answers[hold.id]), "    ")
         elif story.row.state == "held" and hold.expires_at is not None:

@@ -1,5 +1,6 @@
 """Timeline: what happened when, from the release's start, and where the log says so."""
 
+import textwrap
 from collections.abc import Iterator
 from typing import assert_never
 
@@ -20,6 +21,8 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Page
+
+_SUMMARY = 50
 
 
 def timeline(story: Story) -> Iterator[str]:
@@ -79,7 +82,8 @@ def _event(said: Said) -> str:
         case OutcomeReported(outcome=outcome):
             return f"{outcome.command_kind}: {words(outcome.kind)}"
         case Page():
-            return f"paged: {said.summary}"
+            # What a page says at length is told in the sections above.
+            return f"paged: {textwrap.shorten(said.summary, _SUMMARY, placeholder=' ...')}"
         case _:
             assert_never(said)
 

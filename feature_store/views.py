@@ -10,9 +10,9 @@ from pathlib import Path
 
 import duckdb
 
+from feature_store.columns import COLUMNS
 from feature_store.inventory import take_inventory
 from feature_store.parquet import dataset
-from feature_store.rows import COLUMNS
 
 Connection = duckdb.DuckDBPyConnection
 QueryError = duckdb.Error

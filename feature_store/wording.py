@@ -75,20 +75,33 @@ def at_most(chance: float) -> str:
 
 
 def strength(log_e: float, threshold_log_e: float) -> str:
-    """Return how much evidence says, and how much would convict.
+    """Return how strong evidence is, in numbers.
 
     >>> strength(9.3, 5.1)
-    '11,000 times likelier if it does damage than if not; 160 times convicts'
-    >>> strength(-0.4, 5.1)
-    'says nothing against it'
+    '11,000 times likelier than chance (160 needed)'
+    >>> strength(900.0, 5.1)
+    'over a million times likelier than chance (160 needed)'
     """
-    if log_e <= 0.05:
-        return "says nothing against it"
-    enough = two_digits(exp(threshold_log_e)) if threshold_log_e < 13.8 else "more than a million"
-    # exp() overflows at 709; beyond a million no reader gains from the number.
-    times = two_digits(exp(log_e)) if log_e < 13.8 else "more than a million"
-    verb = "convicts" if log_e >= threshold_log_e else "would convict"
-    return f"{times} times likelier if it does damage than if not; {enough} times {verb}"
+
+    def times(exponent: float) -> str:
+        # exp() overflows at 709, and beyond a million no reader gains from the number.
+        return two_digits(exp(exponent)) if -13.8 < exponent < 13.8 else "over a million"
+
+    if log_e < -4:
+        return f"less likely than chance ({times(threshold_log_e)} times needed)"
+    return f"{times(log_e)} times likelier than chance ({times(threshold_log_e)} needed)"
+
+
+def weight(log_e: float, threshold_log_e: float) -> str:
+    """Return what evidence means, in words.
+
+    >>> weight(9.3, 5.1), weight(2.0, 5.1), weight(-0.4, 5.1)
+    ('Enough to convict', 'Speaks against it, not enough to convict', 'Says nothing against it')
+    """
+    if log_e >= threshold_log_e:
+        return "Enough to convict"
+    # Up to e times likelier than chance is what chance itself often gives.
+    return "Speaks against it, not enough to convict" if log_e > 1 else "Says nothing against it"
 
 
 def level(value: float | None) -> str:

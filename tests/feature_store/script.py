@@ -45,6 +45,10 @@ from schemas.orders import (
 from schemas.releases import Release, Target, TargetKind
 
 START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+ERRORS = (
+    "errors 4.1 % of 12,000 on 2 canary pods against 0.21 % of 48,000 on 8 stable pods; "
+    "10,938 times likelier than chance (164 needed)"
+)
 OLD, NEW = TemplateHash("7f6b9"), TemplateHash("5d9c7")
 
 
@@ -93,7 +97,7 @@ class Script:
         control: Side | None = None,
         log_e: float = 9.3,
         edge: str = "",
-        text: str = "errors 4.1 % of 12,000 requests on 2 canary pods, 0.21 % of 48,000 on 8 stable pods",
+        text: str = ERRORS,
     ) -> Evidence:
         item = Evidence(
             id=derived_id("evidence", self.release, signal, edge, str(minute)),
@@ -197,6 +201,7 @@ class Script:
                 reason=reason,
                 at=self.at(minute),
                 expires_at=None if expires is None else self.at(expires),
+                command=None if expires is None else self._command(CommandKind.UNDO, minute),
             )
         )
 
@@ -230,22 +235,23 @@ class Script:
         )
 
     def command(self, kind: CommandKind, *, minute: float, approved_by: str = "") -> "Script":
+        return self._say(self._command(kind, minute, approved_by))
+
+    def _command(self, kind: CommandKind, minute: float, approved_by: str = "") -> Command:
         playbook = Playbook.ROLLBACK if kind is CommandKind.UNDO else Playbook.PROMOTE
-        return self._say(
-            Command(
-                id=self.command_id(kind),
-                kind=kind,
-                decision=self.decision_id(playbook),
-                release=self.release,
-                environment=self.environment,
-                service=self.service,
-                target=self._target(),
-                template=OLD if kind is CommandKind.UNDO else NEW,
-                expected_template=NEW,
-                issued_at=self.at(minute),
-                expires_at=self.at(minute + 5),
-                approved_by=approved_by,
-            )
+        return Command(
+            id=self.command_id(kind),
+            kind=kind,
+            decision=self.decision_id(playbook),
+            release=self.release,
+            environment=self.environment,
+            service=self.service,
+            target=self._target(),
+            template=OLD if kind is CommandKind.UNDO else NEW,
+            expected_template=NEW,
+            issued_at=self.at(minute),
+            expires_at=self.at(minute + 5),
+            approved_by=approved_by,
         )
 
     def outcome(

@@ -3,7 +3,7 @@
 from schemas.judgements import RecoveryKind, VerdictKind
 from schemas.observations import Answer
 from schemas.orders import CommandKind, Guard, OutcomeKind, Playbook, Suspect
-from tests.feature_store.script import Script, side
+from tests.feature_store.script import ERRORS, Script, side
 
 UNDO, PROMOTE = CommandKind.UNDO, CommandKind.PROMOTE
 
@@ -19,11 +19,12 @@ def harmful(script: Script, minute: float = 8) -> Script:
         canary=side(0.184),
         control=side(0.181, 48_000.0, 8),
         log_e=-0.4,
-        text="latency 0.184 s over 12,000 requests, 0.181 s over 48,000",
+        text="latency 0.184 s over 12,000 on 2 canary pods against 0.181 s over 48,000 on 8 stable pods; "
+        "0.67 times likelier than chance (164 needed)",
     )
     return script.verdict(
         VerdictKind.HARMFUL,
-        "errors: 4.1 % of 12,000 requests on the canary, 0.21 % of 48,000 on stable pods",
+        ERRORS,
         minute=minute,
         evidence=(errors, latency),
         confidence=0.9999,
@@ -35,13 +36,16 @@ def rolled_back_alone() -> Script:
     script = harmful(Script(environment="dev"))
     script.decision(
         Playbook.ROLLBACK,
-        "harmful with confidence 0.9999, and dev/* may roll back alone",
+        f"harmful: {ERRORS}; cart: its own pods fail, 10,938 times likelier than chance",
         confidence=0.9999,
         rule="dev/*",
         suspects=(
             Suspect(release=script.release, service=script.service, score=9.3, why="own pods are worse"),
         ),
-        alternatives=("page: not needed, dev/* acts alone", "nothing: the verdict is harmful"),
+        alternatives=(
+            "ask a human: not needed by dev/*",
+            "nothing: not chosen, the evidence crossed its threshold",
+        ),
     )
     script.command(UNDO, minute=8)
     script.outcome(UNDO, OutcomeKind.DONE, "dev/cart: template 5d9c7 -> 7f6b9", minute=8.5)
@@ -53,13 +57,15 @@ def asked(script: Script | None = None) -> Script:
     script = harmful(script or Script())
     script.decision(
         Playbook.ROLLBACK,
-        "harmful with confidence 0.9999",
+        f"harmful: {ERRORS}; cart: its own pods fail",
         needs_approval=True,
         confidence=0.9999,
-        alternatives=("page: a human is asked anyway",),
+        alternatives=("rollback alone: not chosen, prod/* asks a human",),
     )
-    script.held(Guard.APPROVAL, "rollback in prod asks a human", expires=38)
-    return script.paged("cart 1.4.2 in prod is harmful: approve the rollback", minute=8)
+    script.held(
+        Guard.APPROVAL, f"rollback needs a human: harmful: {ERRORS}; cart: its own pods fail", expires=38
+    )
+    return script.paged("cart 1.4.2 in prod: rollback waits for approval until 03:38 (approval)", minute=8)
 
 
 def held_and_approved() -> Script:
@@ -110,7 +116,8 @@ def promoted() -> Script:
         canary=side(0.002),
         control=side(0.0021, 48_000.0, 8),
         log_e=-2.1,
-        text="errors 0.2 % of 12,000 requests, 0.21 % of 48,000",
+        text="errors 0.2 % of 12,000 on 2 canary pods against 0.21 % of 48,000 on 8 stable pods; "
+        "0.12 times likelier than chance (164 needed)",
     )
     script.verdict(
         VerdictKind.HEALTHY,
@@ -129,8 +136,8 @@ def ambiguous() -> Script:
     script = harmful(Script())
     other = Script("2.0.0", service="stock")
     script.decision(
-        Playbook.ROLLBACK,
-        "harmful, and two releases are close",
+        Playbook.PAGE,
+        f"harmful, but who is to blame is ambiguous: cart and stock are within 0.5; {ERRORS}",
         needs_approval=True,
         confidence=0.9999,
         suspects=(
@@ -144,5 +151,7 @@ def ambiguous() -> Script:
         ),
     )
     return script.held(
-        Guard.AMBIGUOUS_BLAME, "cart 1.4.2 and stock 2.0.0 are both to blame, within 0.5", expires=38
+        Guard.AMBIGUOUS_BLAME,
+        f"harmful, but who is to blame is ambiguous: cart and stock are within 0.5; {ERRORS}",
+        expires=38,
     )

@@ -13,9 +13,10 @@ from feature_store.why import ReleaseNotFoundError, Story, why
 from schemas.effects import Effect
 from schemas.judgements import VerdictKind
 from schemas.keys import SignalName
-from schemas.orders import Guard, OutcomeKind
+from schemas.observations import Answer
+from schemas.orders import Guard, OutcomeKind, Playbook
 from tests.feature_store import stories
-from tests.feature_store.script import START, Script, side, write
+from tests.feature_store.script import ERRORS, START, Script, side, write
 
 TOLD = Path(__file__).parent / "told"
 STORIES: dict[str, Callable[[], Script]] = {
@@ -153,6 +154,22 @@ def test_a_denial_gives_its_reason(tmp_path: Path) -> None:
     )
 
 
+def test_a_harmful_release_that_is_not_to_blame_says_who_is(tmp_path: Path) -> None:
+    script = stories.harmful(Script()).decision(
+        Playbook.NOTHING, f"damage here is blamed on prod-stock-2.0.0: stock's own pods fail; {ERRORS}"
+    )
+    assert headline_of(tmp_path, script) == (
+        "cart 1.4.2 in prod is harmful, and nothing was done yet: "
+        "damage here is blamed on prod-stock-2.0.0: stock's own pods fail."
+    )
+
+
+def test_a_rejected_rollback_of_ambiguous_blame_is_called_a_rollback(tmp_path: Path) -> None:
+    script = stories.ambiguous().answered(Answer.REJECT, Guard.AMBIGUOUS_BLAME, minute=9)
+    script.denied(Guard.REJECTED, "rejected by ada via cli", minute=9)
+    assert headline_of(tmp_path, script).endswith("and was left running: ada rejected the rollback.")
+
+
 def test_evidence_without_a_sentence_and_with_other_comparisons_is_told_in_numbers(tmp_path: Path) -> None:
     script = Script().opened()
     seen = script.evidence(edge="checkout", text="", log_e=900.0, canary=side(None))
@@ -166,8 +183,8 @@ def test_evidence_without_a_sentence_and_with_other_comparisons_is_told_in_numbe
     script.verdict(VerdictKind.HARMFUL, "bad.", evidence=(seen, other), confidence=1.0, first_bad=-1)
     text = tell(story_of(tmp_path, script))
     assert "* errors as checkout sees it: no reading over 12,000 on 2 of its pods, 0.0021 over 48,000" in text
-    assert "more than a million times likelier if it does damage than if not" in text
-    assert "7.4 times likelier if it does damage than if not; 160 times would convict." in text
+    assert "over a million times likelier than chance (160 needed)" in text
+    assert "Speaks against it, not enough to convict." in text
     assert "Compared with the same minutes of 3 good releases (latency)" in text
     assert "less than once in a million" in text
     assert "1 min before the start" in text
@@ -186,4 +203,4 @@ def test_control_characters_of_strangers_do_not_reach_the_terminal(tmp_path: Pat
     script = Script("1.0\x1b[2J").opened().paged("\x1b]0;owned\x07\nAll is well", minute=1)
     text = tell(story_of(tmp_path, script))
     assert all(letter.isprintable() or letter == "\n" for letter in text)
-    assert "paged: ?]0;owned??All is well" in text
+    assert "paged: ?]0;owned? All is well" in text
