@@ -290,6 +290,44 @@ class GroupReader:
         self._consumer.close(autocommit=False)
 
 
+class TopicTail:
+    """Reads a whole topic from its beginning and, at each call, what has come since; without a group.
+
+    Raises:
+        LogError: the broker cannot be reached, or the topic is not there.
+    """
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self._bootstrap = bootstrap
+        self._consumer = _consumer(bootstrap)
+        partitions = self._consumer.partitions_for_topic(topic)
+        if not partitions:
+            raise LogError(f"topic {topic} is not there, expected `suture topics` to have made it")
+        self._places = [TopicPartition(topic, partition) for partition in sorted(partitions)]
+        self._consumer.assign(self._places)
+        self._consumer.seek_to_beginning(*self._places)
+
+    def new_records(self) -> list[Record]:
+        """Return everything that stands in the topic now and was not returned before.
+
+        Raises:
+            LogError: the broker cannot be reached.
+        """
+        found: list[Record] = []
+        try:
+            ends = self._consumer.end_offsets(self._places)
+            while any(self._consumer.position(place) < end for place, end in ends.items()):
+                polled = self._consumer.poll(timeout_ms=500)
+                found += [_record(record) for records in polled.values() for record in records]
+        except KafkaError as error:
+            raise LogError(_unreachable(self._bootstrap, error)) from error
+        return found
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()
+
+
 class _Seeker(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
     """Moves newly assigned partitions to where their reader goes on."""
 

@@ -1,0 +1,186 @@
+"""The executor's process: signed commands from Kafka to the world, outcomes back to Kafka.
+
+A command's offset is committed when its outcome has arrived. Killed at any point, a successor is given the
+command again, finds in the topic of outcomes that it ended, or finds in the world that it is done.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
+
+from actions.actuator import Actuator
+from actions.errors import SignatureError
+from actions.executor import Executor
+from actions.ledger import MemoryLedger
+from actions.processes import Processes
+from actions.signing import KeyRing
+from schemas.errors import SchemaError
+from schemas.keys import derived_id
+from schemas.messages import SIGNATURE_HEADER, Message, outcome_message, read_command, read_outcome
+from schemas.orders import Command, Outcome, OutcomeKind
+from schemas.releases import TargetKind
+from schemas.topics import Topic, topic_name
+from streams import clock
+from streams.ingest import dead_letter
+from streams.kafka_log import GroupReader, LogWriter, Record, TopicTail
+from streams.settings import Settings
+
+logger = logging.getLogger("suture.executor")
+
+# Commands to one target wait for each other; so many targets are changed at once.
+_AT_ONCE = 8
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The commands of one partition, carried out one after the other.
+
+    Attributes:
+        waiting: Records in the log's order.
+        running: The one under way, and what will be its outcome.
+    """
+
+    waiting: deque[Record] = field(default_factory=deque)
+    running: tuple[Record, Future[Outcome]] | None = None
+
+
+class ExecutorService:
+    """Moves commands to an executor and outcomes back.
+
+    Args:
+        settings: How this installation runs.
+        keys: Verifies commands and signs outcomes.
+        executor: What carries them out.
+        ledger: The executor's, filled here with the outcomes of all executors.
+    """
+
+    def __init__(self, settings: Settings, keys: KeyRing, executor: Executor, ledger: MemoryLedger) -> None:
+        self._keys, self._executor, self._ledger = keys, executor, ledger
+        commands = topic_name(Topic.COMMANDS, settings.prefix)
+        self._outcomes = TopicTail(settings.bootstrap, topic_name(Topic.OUTCOMES, settings.prefix))
+        self._reader = GroupReader(settings.bootstrap, [commands], f"{settings.prefix}suture-executor")
+        self._writer = LogWriter(settings.bootstrap, settings.prefix)
+        self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="action")
+        self._lanes: dict[tuple[str, int], _Lane] = {}
+
+    def run(self, stop: Event) -> None:
+        """Carry commands out until told to stop; what is under way is finished first."""
+        try:
+            while not stop.is_set() or any(lane.running for lane in self._lanes.values()):
+                busy = any(lane.running for lane in self._lanes.values())
+                for record in self._reader.poll(timeout_ms=50 if busy else 500):
+                    self._lanes.setdefault((record.topic, record.partition), _Lane()).waiting.append(record)
+                for place, lane in self._lanes.items():
+                    self._advance(place, lane, may_start=not stop.is_set())
+        finally:
+            self._pool.shutdown()
+            self._reader.close()
+            self._outcomes.close()
+            self._writer.close()
+
+    def _advance(self, place: tuple[str, int], lane: _Lane, *, may_start: bool) -> None:
+        if lane.running is not None:
+            record, future = lane.running
+            if not future.done():
+                return
+            lane.running = None
+            self._report(self._outcome(record, future))
+            self._reader.commit({place: record.offset + 1})
+        while may_start and lane.waiting and lane.running is None:
+            record = lane.waiting.popleft()
+            command = self._command(record)
+            if command is None:
+                self._reader.commit({place: record.offset + 1})
+                continue
+            self._learn()
+            lane.running = (record, self._pool.submit(self._executor.execute, command))
+
+    def _outcome(self, record: Record, future: Future[Outcome]) -> Outcome:
+        error = future.exception()
+        if error is None:
+            return future.result()
+        # A bug. Dying of it would mean dying of the same command for ever, with nobody paged.
+        logger.error("action failed unexpectedly", exc_info=error, extra={"offset": record.offset})
+        command = read_command(record.value)
+        at = clock.now()
+        return Outcome(
+            id=derived_id("outcome", command.id),
+            command=command.id,
+            kind=OutcomeKind.FAILED,
+            command_kind=command.kind,
+            release=command.release,
+            environment=command.environment,
+            service=command.service,
+            target=command.target,
+            started_at=at,
+            at=at,
+            detail=f"the executor failed with {type(error).__name__}, see its log",
+        )
+
+    def _command(self, record: Record) -> Command | None:
+        try:
+            self._keys.verify(record.value or b"", dict(record.headers).get(SIGNATURE_HEADER))
+            return read_command(record.value)
+        except (SignatureError, SchemaError) as error:
+            logger.warning("command refused", extra={"partition": record.partition, "offset": record.offset})
+            self._writer.send(dead_letter(Topic.COMMANDS, record, str(error)))
+            self._writer.flush()
+            return None
+
+    def _learn(self) -> None:
+        """Fill the ledger with outcomes that this or other executors reported."""
+        for record in self._outcomes.new_records():
+            try:
+                self._keys.verify(record.value or b"", dict(record.headers).get(SIGNATURE_HEADER))
+                self._ledger.record(read_outcome(record.value))
+            except (SignatureError, SchemaError):
+                # The gate dead-letters it; here it is only no outcome.
+                continue
+
+    def _report(self, outcome: Outcome) -> None:
+        message = outcome_message(outcome)
+        header = (SIGNATURE_HEADER, self._keys.sign(message.value))
+        self._writer.send(
+            Message(topic=message.topic, key=message.key, value=message.value, headers=(header,))
+        )
+        self._writer.flush()
+        logger.info(
+            "command ended",
+            extra={"command": outcome.command, "outcome": outcome.kind.value, "target": outcome.target.key},
+        )
+
+
+def run_executor(settings: Settings, keys: KeyRing, stop: Event) -> None:
+    """Run an executor until told to stop.
+
+    Raises:
+        LogError: Kafka cannot be reached.
+    """
+    ledger = MemoryLedger()
+    executor = Executor(
+        actuators=_actuators(settings),
+        keys=keys,
+        clock=clock.now,
+        sleep=time.sleep,
+        ledger=ledger,
+        clusters=frozenset(settings.clusters),
+    )
+    ExecutorService(settings, keys, executor, ledger).run(stop)
+
+
+def _actuators(settings: Settings) -> Mapping[TargetKind, Actuator]:
+    """Return what this executor can change: local processes where a folder names them, and a cluster."""
+    found: dict[TargetKind, Actuator] = {}
+    if settings.processes is not None:
+        found[TargetKind.PROCESSES] = Processes(settings.processes)
+    try:
+        from actions.kubernetes_deployments import KubernetesDeployments
+    except ImportError:
+        logger.warning("no Kubernetes client, expected the extra suture[kubernetes]; Deployments are refused")
+    else:
+        found[TargetKind.DEPLOYMENT] = KubernetesDeployments()
+    return found
