@@ -4,7 +4,8 @@ Two rules do most of it. Whatever has a digit in it is masked, since ids, amount
 and words do not. Whatever follows a name that promises a secret, or a person, is masked whatever it is.
 Masking too much costs a template; masking too little leaks.
 
-Blind to a secret that is spelled like a word and that nothing announces ("the horse is battery").
+Blind to a secret that is spelled like words and that nothing announces ("the horse is battery"); of
+random letters without any digit, a few in a hundred pass for a name.
 """
 
 import re
@@ -24,8 +25,8 @@ _PERSONAL = (
     r"(?:user(?:[-_. ]?(?:name|id))?|login|e?mail|account|customer|client[-_. ]?id|tenant|phone|ssn|iban"
     r"|(?:first|last|full)[-_. ]?name|address|owner)"
 )
-# A quoted value ends at its quote, and any other at a blank.
-_VALUE = r"""(?:\\?"(?:[^"\\]|\\.)*(?:"|$)|\\?'(?:[^'\\]|\\.)*(?:'|$)|\S+)"""
+# A quoted value ends at its quote, a list or an object at its first closing bracket, any other at a blank.
+_VALUE = r"""(?:\\?"(?:[^"\\]|\\.)*(?:"|$)|\\?'(?:[^'\\]|\\.)*(?:'|$)|\{[^}]*\}?|\[[^\]]*\]?|\S+)"""
 _SAYS = r"[\"'\\\])]{0,4}\s{0,4}(?:=>|[=:]|\bis\b)+\s{0,4}"
 _ISSUED = (
     r"gh[opsur]_|github_pat_|glpat-|xox[abeoprs]-|xapp-|[srp]k[-_]|akia|asia|aiza|npm_|pypi-|hf_|sg\."
@@ -53,7 +54,7 @@ _STEPS = tuple(
         # What a scheme of HTTP authentication announces.
         (
             "bearer basic digest negotiate apikey",
-            r"\b(bearer|basic|digest|negotiate|apikey)[ \t]+(?!<)\S+",
+            r"\b(bearer|basic|digest|negotiate|apikey)[ \t]+(?!<|is\b|[=:])\S+",
             r"\1 <secret>",
         ),
         # `password=...`, `"apiKey": "..."`, `db_password is ...`; then `--token ...`.
@@ -64,7 +65,7 @@ _STEPS = tuple(
         ),
         (
             "-",
-            rf"((?<!\S)--?[\w-]{{0,40}}{_HUSHED}[\w-]{{0,40}}\s{{1,4}})(?!<secret>){_VALUE}",
+            rf"((?<![\w-])--?[\w.-]{{0,40}}{_HUSHED}[\w.-]{{0,40}}\s{{1,4}})(?!<secret>){_VALUE}",
             r"\1<secret>",
         ),
         ("= :", rf"((?<![a-z]){_PERSONAL}{_SAYS})(?!<who>){_VALUE}", r"\1<who>"),
@@ -77,7 +78,7 @@ _STEPS = tuple(
         # Whoever logs in by URL, and whatever a URL was asked.
         ("@", r"\b([a-z][a-z0-9+.-]{0,20}://)[^\s/@]*@", r"\1<who>@"),
         ("?", r"\?[^\s=]{0,100}=\S*", "?<query>"),
-        ("@", r"[^\s@<>\"'(),;:=]{1,64}@[^\s@<>\"'(),;:=]{1,255}", "<email>"),
+        ("@", r"[^\s@<>\"(),;:]{1,64}@[^\s@<>\"'(),;:=]{1,255}", "<email>"),
         ("home users", r"((?<![\w.])(?:[a-z]:)?[\\/]{1,2}(?:home|users)[\\/]{1,2})[^\s\\/\"'<]+", r"\1<who>"),
         # Quoted values longer than a name.
         ('"', r"\"(?:[^\"\\]|\\.){25,}(?:\"|$)", '"<text>"'),
@@ -106,7 +107,8 @@ _PIECE = re.compile(r"[^\W_]+")
 _SIMPLE = re.compile(r"[^\W\d_][a-z]*|[A-Z]+|[^\W\d_A-Za-z]+|\d+")
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SHORTEST_TOKEN = 16
-_LONGEST_WORD = 32
+_LONGEST_WORD = 24
+_COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
 def redact(text: str, limit: int = LONGEST_LINE) -> str:
@@ -137,6 +139,7 @@ def _telling_line(text: str) -> str:
     if not lines:
         return ""
     line = lines[-1] if lines[0].startswith("Traceback (most recent call last)") else lines[0]
+    line = _COLOUR.sub("", line[: _LONGEST_READ + 200])
     line = "".join(letter if letter.isprintable() else " " for letter in line[: _LONGEST_READ + 1]).strip()
     if len(line) <= _LONGEST_READ:
         return line
@@ -147,21 +150,29 @@ def _telling_line(text: str) -> str:
 def _mask_run(match: re.Match[str]) -> str:
     """Mask what in a run of letters, digits and joints is not made of words."""
     run = match[0]
-    if run.isalpha() and len(run) < _SHORTEST_TOKEN:
-        return run
-    if len(run) >= _SHORTEST_TOKEN and not run.isalpha() and any(map(str.isdigit, run)):
-        # A path is judged by its steps, unless one of them looks like a part of base64.
-        suspicious = _is_random if "/" in run else _is_odd
-        if any(suspicious(piece) for piece in _PIECE.findall(run)):
-            return "<token>"
+    if len(run) >= _SHORTEST_TOKEN and not run.isalpha() and _is_token(run):
+        return "<token>"
     return _PIECE.sub(_mask_piece, run)
+
+
+def _is_token(run: str) -> bool:
+    """Return whether a long run of several pieces is rather drawn than written."""
+    pieces = _PIECE.findall(run)
+    if any(map(str.isdigit, run)):
+        # A path is judged by its steps, unless one of them looks like a part of base64.
+        return any(map(_is_random if "/" in run else _is_odd, pieces))
+    if "+" in run or run.endswith("="):
+        return any(map(_is_odd, pieces))
+    return _is_random("".join(pieces))
 
 
 def _mask_piece(match: re.Match[str]) -> str:
     piece = match[0]
     if any(letter.isnumeric() for letter in piece):
         return "<n>" if piece.isnumeric() else "<id>"
-    if len(piece) > _LONGEST_WORD or (len(piece) >= _SHORTEST_TOKEN and _is_random(piece)):
+    if len(piece) >= _SHORTEST_TOKEN and (_is_random(piece) or piece.isupper()):
+        return "<token>"
+    if len(piece) > _LONGEST_WORD and len(piece) > 12 * len(_HUMP.findall(piece)):
         return "<token>"
     return piece
 
@@ -174,8 +185,11 @@ def _is_odd(piece: str) -> bool:
 def _is_random(piece: str) -> bool:
     """Return whether a piece mixes cases as no name does.
 
-    `getUserById` has humps of three letters; random letters have humps of two.
+    `getUserById` has humps of three letters; random letters have shorter ones, many without small letters.
     """
     if piece.islower() or piece.isupper() or piece.isnumeric():
         return False
-    return any(map(str.isdigit, piece)) or len(piece) < 3 * len(_HUMP.findall(piece))
+    if any(map(str.isdigit, piece)):
+        return True
+    humps = _HUMP.findall(piece)
+    return len(piece) < 3 * len(humps) or sum(hump.isupper() or len(hump) == 1 for hump in humps) > 2
