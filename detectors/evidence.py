@@ -113,6 +113,9 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
     """Return what each edge of a signal says; the edges share the signal's budget."""
     window, found, span = case.window, case.found, case.span
     edges = edges_of(window, (*found.canary, *found.stable), signal)
+    # A pod that was upgraded in place lived before under the same name.
+    names = {window.pods[key].name for key in found.canary}
+    earlier = np.array([window.pods[key].name in names for key in found.stable], dtype=bool)
     said = []
     for edge in edges:
         canary = panel(window, found.canary, signal, edge, span.start, span.end)
@@ -122,7 +125,7 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
             continue
         stable = panel(window, found.stable, signal, edge, span.start, span.end)
         quiet = panel(window, found.stable, signal, edge, span.quiet, span.start)
-        weighed = weigh(signal, canary, stable, quiet)
+        weighed = weigh(signal, canary, stable, quiet, earlier)
         part = (signal.share or 1.0) / case.shares / len(edges)
         said.append(
             Finding(

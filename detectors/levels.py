@@ -30,6 +30,9 @@ MOST_FREEDOM = 8.0
 """However long the quiet time, the noise keeps a Student's tails, with so many degrees of freedom: latency
 has spikes that no hour shows."""
 
+LEAST_PAST = 10
+"""Quiet intervals that a pod must share with its twins before its own past is believed."""
+
 LARGEST_SHIFT = 100.0
 """Largest shift that is thought of, in deviations of the quiet time."""
 
@@ -63,25 +66,8 @@ def quiet_noise(levels: Floats, scale: float) -> Noise:
         levels: Transformed levels, (pods, intervals), NaN where nothing was said.
         scale: Size of the level on the transformed axis, which the priors are relative to.
     """
-    twins = differences(levels)
-    offsets, residuals = _split(twins)
-    spoke = np.isfinite(residuals)
-    readings = int(spoke.sum())
-    prior = 4.0
-    noise2 = (np.nansum(residuals**2) + prior * (PRIOR_NOISE * scale) ** 2) / (
-        max(readings - len(offsets), 0) + prior
-    )
-    both = spoke[:, 1:] & spoke[:, :-1]
-    product = np.where(both, residuals[:, 1:] * residuals[:, :-1], 0.0).sum()
-    power = np.where(both, residuals[:, 1:] ** 2 + residuals[:, :-1] ** 2, 0.0).sum() / 2.0
-    pairs = int(both.sum())
-    lag = float(product / power) if power > 0 else 0.0
-    # The estimate of a correlation from few pairs is too low by about (1 + 3 lag) / pairs (Kendall 1954);
-    # few pairs are drawn towards a cautious 0.5.
-    length = pairs / max(len(offsets), 1)
-    if length > 4:
-        lag += (1.0 + 3.0 * lag) / length
-    lag = (lag * pairs + 0.5 * 10.0) / (pairs + 10.0)
+    offsets, residuals = _split(differences(levels))
+    noise, readings = _deviation(residuals, scale)
     spread2 = float(np.var(offsets, ddof=1)) if len(offsets) > 1 else 0.0
     freedom = max(len(offsets) - 1, 0)
     pod_prior = 3.0
@@ -89,10 +75,65 @@ def quiet_noise(levels: Floats, scale: float) -> Noise:
     return Noise(
         pod_spread=float(np.sqrt(pod2)),
         pod_freedom=freedom + pod_prior,
-        noise=float(np.sqrt(noise2)),
-        noise_freedom=min(max(readings - len(offsets), 0) + prior, MOST_FREEDOM),
-        lag=float(np.clip(lag, 0.0, 0.95)),
+        noise=noise,
+        noise_freedom=min(readings, MOST_FREEDOM),
+        lag=_lag(residuals),
     )
+
+
+def own_past(apart: Floats, weight: float, scale: float) -> tuple[float, Noise] | None:
+    """Return a canary's lasting difference to its twins before the release, and the noise around it.
+
+    A pod that was there before, under the old version, needs no guess at how pods differ: its own offset
+    is known, but for the error of its estimate. None where it was there for too few intervals.
+
+    Args:
+        apart: Its levels minus the twins' mean, transformed, (quiet intervals,), NaN where unsaid.
+        weight: Variance of such a difference in units of one pod's variance.
+        scale: Size of the level on the transformed axis, which the priors are relative to.
+    """
+    told = np.isfinite(apart)
+    count = int(told.sum())
+    if count < LEAST_PAST:
+        return None
+    offset = float(np.nanmean(apart))
+    residuals = (apart - offset)[None, :] / np.sqrt(weight)
+    noise, readings = _deviation(residuals, scale)
+    lag = _lag(residuals)
+    error = noise * np.sqrt((1.0 + lag) / (1.0 - lag) / count)
+    return offset, Noise(
+        pod_spread=float(error),
+        pod_freedom=min(readings, MOST_FREEDOM),
+        noise=noise,
+        noise_freedom=min(readings, MOST_FREEDOM),
+        lag=lag,
+    )
+
+
+def _deviation(residuals: Floats, scale: float) -> tuple[float, float]:
+    """Return the deviation of an interval and how many observations that is worth."""
+    freedom = max(int(np.isfinite(residuals).sum()) - residuals.shape[0], 0)
+    prior = 4.0
+    square = float(np.nansum(residuals**2)) + prior * (PRIOR_NOISE * scale) ** 2
+    return float(np.sqrt(square / (freedom + prior))), freedom + prior
+
+
+def _lag(residuals: Floats) -> float:
+    """Return the correlation of neighbouring intervals, in [0, 0.95].
+
+    The estimate from few pairs is too low, by about (1 + 3 lag) / pairs (M. G. Kendall, Biometrika 41,
+    1954); few pairs are drawn towards a cautious 0.5.
+    """
+    spoke = np.isfinite(residuals)
+    both = spoke[:, 1:] & spoke[:, :-1]
+    product = float(np.where(both, residuals[:, 1:] * residuals[:, :-1], 0.0).sum())
+    power = float(np.where(both, residuals[:, 1:] ** 2 + residuals[:, :-1] ** 2, 0.0).sum()) / 2.0
+    pairs = int(both.sum())
+    lag = product / power if power > 0 else 0.0
+    length = pairs / max(len(residuals), 1)
+    if length > 4:
+        lag += (1.0 + 3.0 * lag) / length
+    return float(np.clip((lag * pairs + 0.5 * 10.0) / (pairs + 10.0), 0.0, 0.95))
 
 
 def differences(levels: Floats) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.counts import dispersion, rate_log_e, two_sample_log_e, upper_rate, without_worst
-from detectors.levels import quiet_noise, shift_log_e
+from detectors.levels import own_past, quiet_noise, shift_log_e
 from detectors.mixtures import log_mean_pair
 from detectors.panels import Panel
 from schemas.judgements import Side
@@ -57,7 +57,9 @@ def side_of(panel: Panel) -> Side:
     )
 
 
-def weigh(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) -> Weighed:
+def weigh(
+    signal: Signal, canary: Panel, stable: Panel, quiet: Panel, earlier: NDArray[np.bool_] | None = None
+) -> Weighed:
     """Return what a signal says of a canary.
 
     Args:
@@ -65,12 +67,13 @@ def weigh(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) -> Weighed
         canary: The release's pods since it began, (pods, intervals).
         stable: The other pods in the same intervals, (pods, intervals).
         quiet: The other pods before the release, (pods, quiet intervals).
+        earlier: Which rows of `quiet` are the canary's own pods under the old version, (pods,).
     """
     match signal.kind:
         case SignalKind.COUNTS:
             return _weigh_counts(signal, canary, stable, quiet)
         case SignalKind.MEANS | SignalKind.LEVELS:
-            return _weigh_levels(signal, canary, stable, quiet)
+            return _weigh_levels(signal, canary, stable, quiet, earlier)
 
 
 def _weigh_counts(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) -> Weighed:
@@ -134,7 +137,9 @@ def _padded(quiet: Panel, stable: Panel) -> Panel:
     return Panel(events, exposure)
 
 
-def _weigh_levels(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) -> Weighed:
+def _weigh_levels(
+    signal: Signal, canary: Panel, stable: Panel, quiet: Panel, earlier: NDArray[np.bool_] | None
+) -> Weighed:
     sign = 1.0 if signal.direction is Direction.UP else -1.0
     c, s, q = canary.levels, stable.levels, quiet.levels
     known = q if np.isfinite(q).any() else s
@@ -154,7 +159,16 @@ def _weigh_levels(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) ->
     pods_c, pods_s = np.isfinite(tc).sum(axis=0), np.isfinite(ts).sum(axis=0)
     mean_c, mean_s = _means(tc), _means(ts)
     weight = 1.0 / np.maximum(pods_c, 1) + 1.0 / np.maximum(pods_s, 1)
-    log_e, worst = shift_log_e(mean_c - mean_s, weight, step, noise)
+    apart = mean_c - mean_s
+    known_past = None
+    if earlier is not None and earlier.any() and not earlier.all():
+        before = _means(tq[earlier]) - _means(tq[~earlier])
+        known_past = own_past(before, 1.0 / int(earlier.sum()) + 1.0 / int((~earlier).sum()), scale)
+    if known_past is None:
+        log_e, worst = shift_log_e(apart, weight, step, noise)
+    else:
+        # The spread of an offset that is known is its estimate's error, whatever the pods of today.
+        log_e, worst = shift_log_e(apart - known_past[0], weight, step, known_past[1])
     alone = np.isfinite(mean_c) & ~np.isfinite(mean_s)
     past = _means(tq)
     is_alone = bool(alone.any()) and bool(np.isfinite(past).any())
