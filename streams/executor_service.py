@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from actions.actuator import Actuator
-from actions.errors import SignatureError
+from actions.errors import PermanentActionError, SignatureError
 from actions.executor import Executor
 from actions.ledger import MemoryLedger
 from actions.processes import Processes
@@ -178,9 +178,13 @@ def _actuators(settings: Settings) -> Mapping[TargetKind, Actuator]:
     if settings.processes is not None:
         found[TargetKind.PROCESSES] = Processes(settings.processes)
     try:
-        from actions.kubernetes_deployments import KubernetesDeployments
+        from actions.kubernetes_api import KubernetesApi
+        from actions.kubernetes_deployments import Deployments
     except ImportError:
-        logger.warning("no Kubernetes client, expected the extra suture[kubernetes]; Deployments are refused")
-    else:
-        found[TargetKind.DEPLOYMENT] = KubernetesDeployments()
+        logger.warning("no Kubernetes client, expected the extra suture[kubernetes]: Deployments are refused")
+        return found
+    try:
+        found[TargetKind.DEPLOYMENT] = Deployments(KubernetesApi.connect())
+    except PermanentActionError as error:
+        logger.warning("no cluster: Deployments are refused", extra={"reason": str(error)})
     return found
