@@ -7,7 +7,7 @@ kind means is said once, here.
 from collections.abc import Iterable
 from itertools import pairwise
 from math import inf, isfinite
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from schemas.signals import Field
 
 NO_RECORDED_VALUE = 1
 """Bit of a point's flags: the series ended here, and the value means nothing."""
+
+
+_Kept: TypeAlias = Attributes | tuple[Attributes, tuple[float, ...], bool]
 
 
 class NumberPoint(NamedTuple):
@@ -56,12 +59,14 @@ class MetricColumns:
         with_buckets: Keep the buckets of histograms.
     """
 
-    __slots__ = ("_ids", "_refusals", "_series", "_times", "_values", "_with_buckets")
+    __slots__ = ("_ids", "_known", "_refusals", "_series", "_times", "_values", "_with_buckets")
 
     def __init__(self, refusals: Refusals, *, with_buckets: bool) -> None:
         self._refusals = refusals
         self._with_buckets = with_buckets
-        self._series: dict[Series, int] = {}
+        self._series: list[Series] = []
+        # Which ids a resource's metric has, by what tells its series apart: hashing a Series is slow.
+        self._known: dict[tuple[Identity, str, Temporality], dict[_Kept, tuple[int, ...]]] = {}
         self._ids: list[int] = []
         self._times: list[int] = []
         self._values: list[float] = []
@@ -70,7 +75,7 @@ class MetricColumns:
         self, who: Identity, metric: str, temporality: Temporality, points: Iterable[NumberPoint]
     ) -> None:
         """Add the points of a gauge or a sum."""
-        known: dict[Attributes, int] = {}
+        known = self._known.setdefault((who, metric, temporality), {})
         for attributes, time_ns, flags, value in points:
             if flags & NO_RECORDED_VALUE:
                 continue
@@ -80,11 +85,11 @@ class MetricColumns:
             time_ms = self._usable(attributes, time_ns)
             if time_ms is None:
                 continue
-            series = known.get(attributes)
-            if series is None:
-                series = self._id(self._named(who, metric, Field.VALUE, temporality, attributes))
-                known[attributes] = series
-            self._add(series, time_ms, value)
+            ids = known.get(attributes)
+            if ids is None:
+                ids = (self._id(self._named(who, metric, Field.VALUE, temporality, attributes)),)
+                known[attributes] = ids
+            self._add(ids[0], time_ms, value)
 
     def counted(
         self, who: Identity, metric: str, temporality: Temporality, points: Iterable[CountedPoint]
@@ -94,7 +99,7 @@ class MetricColumns:
         Buckets are made cumulative over bounds, as Prometheus' `le` has them: a BUCKET series counts
         the points at or below its upper bound, and the last one, at infinity, counts all.
         """
-        known: dict[tuple[Attributes, tuple[float, ...], bool], tuple[int, ...]] = {}
+        known = self._known.setdefault((who, metric, temporality), {})
         for attributes, time_ns, flags, recorded, total, bounds, counts in points:
             if flags & NO_RECORDED_VALUE:
                 continue
@@ -108,7 +113,7 @@ class MetricColumns:
             if time_ms is None:
                 continue
             edges = (*bounds, inf) if counts and self._with_buckets else ()
-            kept = (attributes, edges, total is None)
+            kept: _Kept = (attributes, edges, total is None)
             ids = known.get(kept)
             if ids is None:
                 fields = [(Field.COUNT, None), *((Field.BUCKET, edge) for edge in edges)]
@@ -173,7 +178,8 @@ class MetricColumns:
         )
 
     def _id(self, series: Series) -> int:
-        return self._series.setdefault(series, len(self._series))
+        self._series.append(series)
+        return len(self._series) - 1
 
     def _add(self, series: int, time_ms: int, value: float) -> None:
         self._ids.append(series)

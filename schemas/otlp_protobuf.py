@@ -4,6 +4,8 @@ Source: opentelemetry-proto, collector/metrics/v1, collector/logs/v1.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import TypeAlias
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -15,6 +17,20 @@ from schemas.errors import SchemaError
 from schemas.otlp_columns import CountedPoint, NumberPoint
 from schemas.otlp_points import LogRecord, Metric, ResourceLogs, ResourceMetrics, Shape
 from schemas.otlp_values import Attributes, Plain, bounded_attributes
+
+_Point: TypeAlias = (
+    metrics_pb2.NumberDataPoint
+    | metrics_pb2.HistogramDataPoint
+    | metrics_pb2.ExponentialHistogramDataPoint
+    | metrics_pb2.SummaryDataPoint
+)
+_KINDS: dict[str, type[_Point]] = {
+    "NumberDataPoint": metrics_pb2.NumberDataPoint,
+    "HistogramDataPoint": metrics_pb2.HistogramDataPoint,
+    "ExponentialHistogramDataPoint": metrics_pb2.ExponentialHistogramDataPoint,
+    "SummaryDataPoint": metrics_pb2.SummaryDataPoint,
+}
+_LONGEST_REMEMBERED = 2048  # bytes of a point's attributes; bounds the memory of what is remembered
 
 
 def protobuf_metrics(data: bytes) -> Iterator[ResourceMetrics]:
@@ -114,19 +130,21 @@ def _of(
 
 def _numbers(points: Iterable[metrics_pb2.NumberDataPoint], scope: str) -> Iterator[NumberPoint]:
     for point in points:
+        which = point.WhichOneof("value")
         value: float | None = None
-        match point.WhichOneof("value"):
-            case "as_double":
-                value = point.as_double
-            case "as_int":
-                value = float(point.as_int)
-        yield NumberPoint(_attributes(point.attributes, scope), point.time_unix_nano, point.flags, value)
+        if which == "as_double":
+            value = point.as_double
+        elif which == "as_int":
+            value = float(point.as_int)
+        time_ns, flags = point.time_unix_nano, point.flags
+        if which is not None:
+            point.ClearField(which)
+        yield NumberPoint(_attributes(point, scope), time_ns, flags, value)
 
 
 def _histograms(points: Iterable[metrics_pb2.HistogramDataPoint], scope: str) -> Iterator[CountedPoint]:
     for point in points:
-        yield CountedPoint(
-            _attributes(point.attributes, scope),
+        found = (
             point.time_unix_nano,
             point.flags,
             point.count,
@@ -134,6 +152,9 @@ def _histograms(points: Iterable[metrics_pb2.HistogramDataPoint], scope: str) ->
             tuple(point.explicit_bounds),
             tuple(point.bucket_counts),
         )
+        for name in ("count", "sum", "min", "max", "explicit_bounds", "bucket_counts"):
+            point.ClearField(name)
+        yield CountedPoint(_attributes(point, scope), *found)
 
 
 def _exponential(
@@ -141,18 +162,41 @@ def _exponential(
 ) -> Iterator[CountedPoint]:
     for point in points:
         total = point.sum if point.HasField("sum") else None
-        attributes = _attributes(point.attributes, scope)
-        yield CountedPoint(attributes, point.time_unix_nano, point.flags, point.count, total)
+        found = (point.time_unix_nano, point.flags, point.count, total)
+        for name in ("count", "sum", "min", "max", "scale", "zero_count", "positive", "negative"):
+            point.ClearField(name)
+        yield CountedPoint(_attributes(point, scope), *found)
 
 
 def _summaries(points: Iterable[metrics_pb2.SummaryDataPoint], scope: str) -> Iterator[CountedPoint]:
     for point in points:
-        attributes = _attributes(point.attributes, scope)
-        yield CountedPoint(attributes, point.time_unix_nano, point.flags, point.count, point.sum)
+        found = (point.time_unix_nano, point.flags, point.count, point.sum)
+        for name in ("count", "sum", "quantile_values"):
+            point.ClearField(name)
+        yield CountedPoint(_attributes(point, scope), *found)
 
 
-def _attributes(pairs: Iterable[common_pb2.KeyValue], scope: str) -> Attributes:
-    return bounded_attributes(_plain_map(pairs), scope)
+def _attributes(point: _Point, scope: str) -> Attributes:
+    """Return a point's attributes, as text.
+
+    Making Python objects of them costs more than all else, and the same series come again with every
+    message. So the point, by now without what changes from one message to the next, is serialised
+    again, which is cheap, and its bytes find the attributes that were read before.
+    """
+    point.ClearField("time_unix_nano")
+    point.ClearField("start_time_unix_nano")
+    point.ClearField("flags")
+    if not isinstance(point, metrics_pb2.SummaryDataPoint):
+        point.ClearField("exemplars")
+    rest = point.SerializeToString()
+    if len(rest) > _LONGEST_REMEMBERED:
+        return bounded_attributes(_plain_map(point.attributes), scope)
+    return _remembered(point.DESCRIPTOR.name, rest, scope)
+
+
+@lru_cache(maxsize=1 << 15)
+def _remembered(kind: str, rest: bytes, scope: str) -> Attributes:
+    return bounded_attributes(_plain_map(_KINDS[kind].FromString(rest).attributes), scope)
 
 
 def _plain_map(pairs: Iterable[common_pb2.KeyValue]) -> dict[str, Plain]:

@@ -94,6 +94,8 @@ def text_of(value: Plain) -> str:
     """
     if isinstance(value, str):
         return value
+    if isinstance(value, int):
+        return ("true" if value else "false") if isinstance(value, bool) else str(value)
     ready = _ready(value)
     if isinstance(ready, str):
         return ready

@@ -244,6 +244,22 @@ def test_two_processes_of_one_pod_and_two_scopes_of_one_process_keep_apart() -> 
     assert len({series for series, _, _ in only(read(message))}) == 3
 
 
+def test_points_of_one_series_share_an_entry_whatever_else_they_carry() -> None:
+    route = pairs({"route": "/"})
+    metric = gauge(1.0, attributes=route)
+    metric.gauge.data_points.add(
+        time_unix_nano=NOW + 10**9, start_time_unix_nano=5, as_int=2, attributes=route
+    )
+    metric.gauge.data_points.add(
+        time_unix_nano=NOW, as_double=3.0, attributes=route, exemplars=[{"as_double": 9.0}]
+    )
+    metric.gauge.data_points.add(time_unix_nano=NOW, as_double=4.0, attributes=pairs({"route": "/other"}))
+    (batch,) = read(request(metric, metric)).batches
+    assert len(batch.series) == 2
+    assert batch.series_ids.tolist() == [0, 0, 0, 1, 0, 0, 0, 1]
+    assert batch.values.tolist() == [1.0, 2.0, 3.0, 4.0] * 2
+
+
 def test_long_attributes_are_bounded_and_stay_different() -> None:
     long = [gauge(1.0, attributes=pairs({"route": "/" * 5000 + tail})) for tail in "ab"]
     first, second = (series for series, _, _ in only(read(request(*long))))
@@ -254,7 +270,8 @@ def test_long_attributes_are_bounded_and_stay_different() -> None:
 def json_gauge(time: str) -> bytes:
     resource = '{"attributes":[{"key":"service.name","value":{"stringValue":"cart"}}]}'
     metric = f'{{"name":"g","gauge":{{"dataPoints":[{{"timeUnixNano":{time},"asInt":1}}]}}}}'
-    return f'{{"resourceMetrics":[{{"resource":{resource},"scopeMetrics":[{{"metrics":[{metric}]}}]}}]}}'.encode()
+    scopes = f'[{{"metrics":[{metric}]}}]'
+    return f'{{"resourceMetrics":[{{"resource":{resource},"scopeMetrics":{scopes}}}]}}'.encode()
 
 
 def test_json_carries_a_time_as_a_string_or_as_a_number() -> None:
