@@ -124,6 +124,6 @@ def _compare(files: Iterable[JournalFile]) -> tuple[bool, list[str]]:
         elif after.first > before.last + 1:
             odd.append(
                 f"no file holds offsets {before.last + 1} to {after.first - 1} of partition "
-                f"{before.partition}: they expired before they were read, or a file is lost"
+                f"{before.partition}: they expired or were refused before they were kept, or a file is lost"
             )
     return overlaps, odd

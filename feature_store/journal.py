@@ -15,9 +15,16 @@ from pathlib import Path
 from feature_store.compaction import RUN, Compactor
 from feature_store.disk import Disk
 from feature_store.inventory import JournalFile, file_name, take_inventory
-from feature_store.parquet import Marks, encode, read_footer
+from feature_store.parquet import Mark, Marks, encode, read_footer
 from feature_store.rows import Row, row_of
 from schemas.effects import Effect
+from schemas.errors import SutureError
+from schemas.instants import EPOCH
+from schemas.messages import said_at
+
+_NEWS_US = 10 * 60 * 1_000_000
+"""A supposed repeat that is newer by this than all that is kept is no repeat. A true one is never newer;
+the margin is for another code version, which may say at a cause what its elder did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,10 @@ class FlushLimits:
     age: timedelta = timedelta(seconds=2)
 
 
+class LogReplacedError(SutureError):
+    """The log is another one than the files are of: dropping its effects as repeats would lose them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Appended:
     """What became of appended effects.
@@ -50,6 +61,13 @@ class Appended:
     kept: int
     repeats: int
     missing: int
+
+
+_NOTHING = Mark(-1, -1, 0)
+
+
+def _microseconds(instant: datetime) -> int:
+    return (instant - EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
@@ -82,10 +100,14 @@ class Journal:
         limits: When rows become a file.
         disk: How files are put in place.
         merge_after: So many small neighbouring files become one.
+        log: Which Kafka the effects come from, such as its cluster id; "" does not say. The files keep it.
 
     Attributes:
         findings: What is odd in the folder, as sentences, as of the start or the last `refresh`.
         swept: Temporary files of a writer that died, removed at the start.
+
+    Raises:
+        LogReplacedError: the folder's files are of another log.
     """
 
     def __init__(
@@ -96,9 +118,11 @@ class Journal:
         limits: FlushLimits | None = None,
         disk: Disk | None = None,
         merge_after: int = RUN,
+        log: str = "",
     ) -> None:
         self._root = root
         self._clock = clock
+        self._log = log
         self._limits = limits or FlushLimits()
         self._disk = disk or Disk()
         self._partitions: dict[int, _Partition] = {}
@@ -135,11 +159,15 @@ class Journal:
 
         Raises:
             OSError: a file could not be written; the rows stay in memory and the next flush tries again.
+            LogReplacedError: what counts as a repeat is newer than all that is kept.
         """
         state = self._partitions.setdefault(partition, _Partition())
         kept = repeats = missing = 0
         for offset, effect in rows:
+            cause, at_us = (effect.cause.topic, effect.cause.partition), _microseconds(said_at(effect.said))
+            known = state.marks.get(cause, _NOTHING)
             if state.next_offset is not None and offset < state.next_offset:
+                self._refuse_news(effect, known, at_us)
                 repeats += 1
                 continue
             if state.next_offset is not None:
@@ -147,11 +175,11 @@ class Journal:
             state.next_offset = offset + 1
             if state.unwritten_from is None:
                 state.unwritten_from = offset
-            cause, mark = (effect.cause.topic, effect.cause.partition), (effect.cause.offset, effect.index)
-            if mark <= state.marks.get(cause, (-1, -1)):
+            if (effect.cause.offset, effect.index) <= (known.offset, known.index):
+                self._refuse_news(effect, known, at_us)
                 repeats += 1
                 continue
-            state.marks[cause] = mark
+            state.marks[cause] = Mark(effect.cause.offset, effect.index, max(at_us, known.newest_us))
             self._hold(state, row_of(partition, offset, effect))
             kept += 1
         # All rows are taken before a write may fail: a caller that goes on after an error loses none.
@@ -181,6 +209,16 @@ class Journal:
         paths = [self._write(partition, self._partitions[partition]) for partition in list(partitions)]
         return tuple(path for path in paths if path is not None)
 
+    def _refuse_news(self, effect: Effect, known: Mark, at_us: int) -> None:
+        """Refuse to drop an effect as a repeat that cannot be one."""
+        if known is not _NOTHING and at_us > known.newest_us + _NEWS_US:
+            cause = effect.cause
+            raise LogReplacedError(
+                f"{cause.topic}/{cause.partition} tells at offset {cause.offset} of {said_at(effect.said)}, "
+                f"but files in {self._root} hold it up to offset {known.offset} and nothing so late: the "
+                "topic was created anew; move the folder away and start with an empty one"
+            )
+
     def _hold(self, state: _Partition, row: Row) -> None:
         state.pending.append(row)
         state.pending_bytes += len(str(row["body"]))
@@ -197,7 +235,7 @@ class Journal:
         path = self._folder(state.pending[0]) / file_name(
             partition, state.unwritten_from, state.next_offset - 1
         )
-        self._disk.publish(path, encode(state.pending, state.marks))
+        self._disk.publish(path, encode(state.pending, state.marks, self._log))
         written = JournalFile(path, partition, state.unwritten_from, state.next_offset - 1)
         state.pending, state.pending_bytes = [], 0
         state.unwritten_from = state.oldest_at = None
@@ -221,9 +259,13 @@ class Journal:
             files = inventory.of(partition)
             if files:
                 newest = max(files, key=lambda file: file.last)
-                self._partitions[partition] = _Partition(
-                    next_offset=newest.last + 1, marks=read_footer(newest.path).marks
-                )
+                footer = read_footer(newest.path)
+                if self._log and footer.log and footer.log != self._log:
+                    raise LogReplacedError(
+                        f"{newest.path} is of log {footer.log}, expected {self._log}: move the folder away "
+                        "and start with an empty one"
+                    )
+                self._partitions[partition] = _Partition(next_offset=newest.last + 1, marks=footer.marks)
             self._compactor.load(
                 partition, files, [file for file in inventory.superseded if file.partition == partition]
             )

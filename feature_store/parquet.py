@@ -1,7 +1,7 @@
 """Parquet files of the journal: the only file here that knows pyarrow.
 
 One file holds consecutive effects of one partition of the effects topic, all kinds together. Its
-metadata carries the schema version and the marks: the highest (offset, index) seen of each cause
+metadata carries the schema version and the marks: the highest offset and index seen of each cause
 partition up to the file's end, so that the newest file alone tells a repeat from news.
 
 Source: Apache Parquet format, "File format" (the footer is written last, so a torn file has none).
@@ -23,12 +23,24 @@ from feature_store.rows import Row
 from schemas.errors import SutureError
 
 SCHEMA_VERSION = 1
-_VERSION_KEY, _MARKS_KEY = b"suture.schema_version", b"suture.marks"
+_VERSION_KEY, _MARKS_KEY, _LOG_KEY = b"suture.schema_version", b"suture.marks", b"suture.log"
 
 Cause = tuple[str, int]
 """Topic and partition of a cause."""
-Mark = tuple[int, int]
-"""Offset and index: how far a cause partition's effects are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far the effects of a cause partition are kept: the highest offset and index.
+
+    `newest_us` is the latest instant that any of them tells of, in microseconds since the epoch.
+    """
+
+    offset: int
+    index: int
+    newest_us: int
+
+
 Marks = dict[Cause, Mark]
 
 
@@ -38,10 +50,11 @@ class JournalFileError(SutureError):
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What a file says about itself."""
+    """What a file says about itself; `log` is "" where its writer did not say."""
 
     rows: int
     marks: Marks
+    log: str = ""
 
 
 def _arrow_type(kind: ColumnType) -> pa.DataType:
@@ -63,10 +76,10 @@ def _arrow_type(kind: ColumnType) -> pa.DataType:
 _SCHEMA = pa.schema([(column.name, _arrow_type(column.type)) for column in COLUMNS])
 
 
-def encode(rows: Sequence[Row], marks: Marks) -> bytes:
+def encode(rows: Sequence[Row], marks: Marks, log: str = "") -> bytes:
     """Return a Parquet file with the rows in their order; missing columns are null."""
     columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in _SCHEMA]
-    return _file_bytes(pa.Table.from_arrays(columns, schema=_SCHEMA), marks)
+    return _file_bytes(pa.Table.from_arrays(columns, schema=_SCHEMA), marks, log)
 
 
 def read_footer(path: Path) -> Footer:
@@ -92,7 +105,7 @@ def read_footer(path: Path) -> Footer:
         raise JournalFileError(
             f"{path} has schema version {version}, expected at most {SCHEMA_VERSION}: a newer Suture wrote it"
         )
-    return Footer(rows=metadata.num_rows, marks=marks)
+    return Footer(rows=metadata.num_rows, marks=marks, log=pairs.get(_LOG_KEY, b"").decode())
 
 
 def merge(paths: Sequence[Path]) -> bytes:
@@ -101,12 +114,12 @@ def merge(paths: Sequence[Path]) -> bytes:
     Raises:
         JournalFileError: a file cannot be read.
     """
-    marks = read_footer(paths[-1]).marks
+    footer = read_footer(paths[-1])
     try:
         table = dataset(paths).to_table()
     except (pa.ArrowException, OSError) as error:
         raise JournalFileError(f"merging {paths[0]} to {paths[-1].name}: {error}") from error
-    return _file_bytes(table, marks)
+    return _file_bytes(table, footer.marks, footer.log)
 
 
 def dataset(paths: Sequence[Path]) -> pads.Dataset:
@@ -119,20 +132,27 @@ def dataset(paths: Sequence[Path]) -> pads.Dataset:
     )
 
 
-def _file_bytes(table: pa.Table, marks: Marks) -> bytes:
-    metadata = {_VERSION_KEY: str(SCHEMA_VERSION).encode(), _MARKS_KEY: _marks_to_json(marks)}
+def _file_bytes(table: pa.Table, marks: Marks, log: str) -> bytes:
+    metadata = {
+        _VERSION_KEY: str(SCHEMA_VERSION).encode(),
+        _MARKS_KEY: _marks_to_json(marks),
+        _LOG_KEY: log.encode(),
+    }
     sink = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
     return sink.getvalue().to_pybytes()
 
 
 def _marks_to_json(marks: Marks) -> bytes:
-    entries = [[topic, partition, *marks[topic, partition]] for topic, partition in sorted(marks)]
+    entries = [
+        [topic, partition, mark.offset, mark.index, mark.newest_us]
+        for (topic, partition), mark in sorted(marks.items(), key=lambda item: item[0])
+    ]
     return json.dumps(entries).encode()
 
 
 def _marks_from_json(data: bytes) -> Marks:
     return {
-        (str(topic), int(partition)): (int(offset), int(index))
-        for topic, partition, offset, index in json.loads(data)
+        (str(topic), int(partition)): Mark(int(offset), int(index), int(newest_us))
+        for topic, partition, offset, index, newest_us in json.loads(data)
     }

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from feature_store.disk import Disk
 from feature_store.inventory import take_inventory
-from feature_store.journal import FlushLimits, Journal
+from feature_store.journal import FlushLimits, Journal, LogReplacedError
 from feature_store.parquet import dataset
 from schemas.effects import Effect
 from schemas.keys import EnvironmentName, ReleaseId
@@ -262,6 +263,27 @@ def test_many_small_files_become_one_and_the_parts_go_later(tmp_path: Path) -> N
     assert again.append(3, numbered(effects, first=71)).kept == 0
 
 
+def test_a_journal_of_another_kafka_is_refused_at_the_start(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, clock=lambda: START, log="cluster-a")
+    journal.append(3, numbered([effect(1)]))
+    journal.flush()
+    assert Journal(tmp_path, clock=lambda: START).resume_offsets() == {3: 1}
+    with pytest.raises(LogReplacedError, match="is of log cluster-a, expected cluster-b"):
+        Journal(tmp_path, clock=lambda: START, log="cluster-b")
+
+
+@pytest.mark.parametrize("first_offset", [0, 3])
+def test_news_of_a_topic_created_anew_is_not_dropped_as_a_repeat(tmp_path: Path, first_offset: int) -> None:
+    journal = open_journal(tmp_path)
+    journal.append(3, numbered([effect(1), effect(2), effect(3)]))
+    journal.flush()
+    late = effect(1)
+    assert isinstance(late.said, ReleaseClosed)
+    news = replace(late, said=replace(late.said, at=START + timedelta(hours=1)))
+    with pytest.raises(LogReplacedError, match="observations/3 tells at offset 1 of 2026-11-23 04:00"):
+        open_journal(tmp_path).append(3, [(first_offset, news)])
+
+
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     class Full(Disk):
         is_full = True
@@ -307,7 +329,7 @@ def logs(draw: st.DrawFn) -> Numbered:
 
 
 @given(log=logs(), data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_split_and_any_crash_keeps_every_effect_once(log: Numbered, data: st.DataObject) -> None:
     clock = Clock()
     with TemporaryDirectory() as folder:
