@@ -10,6 +10,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Iterator
 from math import inf, nan
+from typing import cast
 
 from schemas.errors import SchemaError
 from schemas.foreign_json import Json, kind_of, read_object, require_object
@@ -149,6 +150,8 @@ def _attributes(holder: _Object) -> dict[str, Plain]:
 
 def _plain(value: Json) -> Plain:
     """Return what an AnyValue holds."""
+    if isinstance(value, dict) and isinstance(text := value.get("stringValue"), str):
+        return text
     if value is None:
         return None
     for kind, held in require_object(value, "attribute value").items():
@@ -193,7 +196,11 @@ def _array(holder: _Object, key: str) -> list[Json]:
 
 
 def _objects(holder: _Object, key: str) -> list[_Object]:
-    return [require_object(entry, f"entry of {key}") for entry in _array(holder, key)]
+    entries = _array(holder, key)
+    for entry in entries:
+        if not isinstance(entry, dict):
+            raise SchemaError(f"{key} holds {kind_of(entry)}, expected objects")
+    return cast("list[_Object]", entries)
 
 
 def _object(holder: _Object, key: str) -> _Object:
