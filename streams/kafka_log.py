@@ -3,6 +3,7 @@
 The one door to kafka-python. Everything here blocks; an event loop calls it in a thread.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -24,6 +25,7 @@ from schemas.topics import PARTITIONS, TOPICS, Topic, TopicSpec, topic_name
 
 _FETCH_BYTES = 16 * 1024 * 1024
 _MAX_REQUEST_BYTES = 10 * 1024 * 1024
+_TOPICS_SHOW_SECONDS = 30
 
 
 class LogError(SutureError):
@@ -47,13 +49,15 @@ def create_topics(bootstrap: str, prefix: str, replication: int = 1) -> list[str
     """Make the topics that are missing and return their names.
 
     Raises:
-        LogError: the broker cannot be reached, or a topic exists with another number of partitions.
+        LogError: the broker cannot be reached, a topic exists with another number of partitions, or what
+            was made does not show.
     """
     with _admin(bootstrap) as admin:
         existing = _partition_counts(admin)
         missing = [spec for spec in TOPICS if topic_name(spec.topic, prefix) not in existing]
         for spec in missing:
             _create(admin, spec, prefix, replication)
+        _await_topics(admin, [topic_name(spec.topic, prefix) for spec in missing])
         for spec in TOPICS:
             count = existing.get(topic_name(spec.topic, prefix), spec.partitions)
             if spec.topic in _ORDERED and count != PARTITIONS:
@@ -80,6 +84,15 @@ def _create(admin: Any, spec: TopicSpec, prefix: str, replication: int) -> None:
         return
     except KafkaError as error:
         raise LogError(f"topic {new.name} could not be made: {type(error).__name__}") from error
+
+
+def _await_topics(admin: Any, names: Sequence[str]) -> None:
+    """Wait until the broker shows topics: it agrees to make them a moment before it knows them."""
+    deadline = time.monotonic() + _TOPICS_SHOW_SECONDS
+    while hidden := sorted(set(names) - _partition_counts(admin).keys()):
+        if time.monotonic() > deadline:
+            raise LogError(f"topic {hidden[0]} was made and does not show after {_TOPICS_SHOW_SECONDS} s")
+        time.sleep(0.05)
 
 
 def describe_topics(bootstrap: str) -> dict[str, int]:
