@@ -230,7 +230,9 @@ def gate_app(settings: Settings, policy: Policy, keys: KeyRing | None) -> Any:
 
 def run_worker(app: Any, log_level: str = "WARNING") -> None:
     """Run a worker until it is told to stop."""
-    worker = faust.Worker(app, loglevel=log_level, override_logging=False, redirect_stdouts=False)
+    worker = faust.Worker(app, loglevel=log_level, override_logging=False, redirect_stdouts=False, quiet=True)
+    # Its escape codes would go into every log.
+    worker.spinner = None
     worker.execute_from_commandline()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
-from infra.dev import instances
+from infra.dev import instances, kafka
 from infra.dev.cache import PartUnavailableError, report
 
 PARTS = ("kafka", "cluster", "collector", "argo", "prometheus", "alertmanager", "browser", "noida")
@@ -48,11 +48,12 @@ def fetch(parts: Sequence[str]) -> int:
     return failed
 
 
-def up(part: str, name: str) -> None:
+def up(part: str, name: str, data: Path | None) -> None:
     """Start an instance and print what a user needs to reach it."""
     if any(one.name == name and not one.is_stale for one in instances.all_instances()):
         raise FileExistsError(f"instance {name} already runs, expected `down` first or another --name")
-    for key, value in part_named(part).up(name).values.items():
+    instance = kafka.up(name, data) if part == "kafka" else part_named(part).up(name)
+    for key, value in instance.values.items():
         print(f"{key}\t{value}")
 
 
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all", help="default: all")
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--name", help="the instance's name; default: the part's")
+    parser.add_argument("--data", type=Path, help="kafka up: folder for data that outlive the broker")
     given = parser.parse_args(arguments)
     parts = PARTS if given.part == "all" else (given.part,)
     try:
@@ -99,7 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "up":
                 if given.part == "all":
                     parser.error("up takes one part")
-                up(given.part, given.name or given.part)
+                if given.data is not None and given.part != "kafka":
+                    parser.error("--data is for kafka alone")
+                up(given.part, given.name or given.part, given.data)
             case "down":
                 down(parts, given.name)
             case "status":

@@ -123,6 +123,7 @@ def running(
     also_on: Sequence[str] = (),
     auto_create_topics: bool = True,
     settings: dict[str, str] | None = None,
+    data: Path | None = None,
     keep: bool = False,
 ) -> Iterator[Broker]:
     """Run a broker for the length of a `with` block.
@@ -133,6 +134,8 @@ def running(
             where pods reach it.
         auto_create_topics: Whether writing to a topic that is not there makes it, with three partitions.
         settings: Further broker settings, which win over ours.
+        data: Folder for its data, which outlives the broker and is used again when it is there; by
+            default its data lie in the instance's folder and go with it.
         keep: Leave it running when the block ends well.
 
     Raises:
@@ -142,23 +145,27 @@ def running(
     jars = fetch()
     with instances.owned("kafka", name, keep=keep) as instance:
         extra = {"auto.create.topics.enable": str(auto_create_topics).lower(), **(settings or {})}
-        broker = _start(instance, jars, [LOOPBACK, *also_on], extra)
+        broker = _start(instance, jars, [LOOPBACK, *also_on], extra, data)
         instance.values["bootstrap"] = broker.bootstrap
         instance.values.update({f"bootstrap on {a}": broker.bootstrap_on(a) for a in also_on})
         instance.save()
         yield broker
 
 
-def _start(instance: Instance, jars: Path, addresses: Sequence[str], settings: dict[str, str]) -> Broker:
+def _start(
+    instance: Instance, jars: Path, addresses: Sequence[str], settings: dict[str, str], kept: Path | None
+) -> Broker:
     def start(ports: Sequence[int]) -> Broker:
         controller_port, *client_ports = ports
         by_address = dict(zip(addresses, client_ports, strict=True))
         broker = Broker(instance=instance, ports=by_address, controller_port=controller_port)
-        data = instance.directory / "data"
-        shutil.rmtree(data, ignore_errors=True)
+        data = kept or instance.directory / "data"
+        if kept is None:
+            shutil.rmtree(data, ignore_errors=True)
         properties = _server_properties(data, by_address, controller_port) | settings
         broker._properties.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
-        _format(instance, jars, broker._properties)
+        if not (data / "meta.properties").exists():
+            _format(instance, jars, broker._properties)
         broker.start()
         return broker
 
@@ -215,7 +222,7 @@ def _copy_jars(folder: Path) -> None:
         raise cache.PartUnavailableError(f"kafka: Maven could not fetch the broker:\n{done.stdout[-2000:]}")
 
 
-def up(name: str) -> Instance:
-    """Start a broker that stays until `down`."""
-    with running(name=name, keep=True) as broker:
+def up(name: str, data: Path | None = None) -> Instance:
+    """Start a broker that stays until `down`; its data go with it unless a folder is named for them."""
+    with running(name=name, data=data, keep=True) as broker:
         return broker.instance
