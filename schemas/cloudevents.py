@@ -87,7 +87,11 @@ def read_request(headers: Iterable[tuple[str, str]], body: bytes) -> tuple[Cloud
 
 
 def write_record(event: CloudEvent) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """Return the value and the headers of a Kafka record that holds the event in structured mode."""
+    """Return the value and the headers of a Kafka record that holds the event in structured mode.
+
+    Raises:
+        SchemaError: the data hold a number that JSON cannot write, such as one too large for a double.
+    """
     envelope: dict[str, Any] = {
         "specversion": "1.0",
         "id": event.id,
@@ -101,7 +105,10 @@ def write_record(event: CloudEvent) -> tuple[bytes, list[tuple[str, bytes]]]:
     if event.data is not None:
         envelope["datacontenttype"] = "application/json"
         envelope["data"] = event.data
-    value = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        value = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError as error:
+        raise SchemaError("data hold a number that is not finite") from error
     return value.encode(), [("content-type", f"{STRUCTURED}; charset=UTF-8".encode())]
 
 

@@ -238,15 +238,14 @@ def _integer(value: Json, key: str) -> int:
 
 def _whole(value: Json, key: str) -> int:
     """Return a 64-bit integer, which JSON carries as a string and some senders as a number."""
-    match value:
-        case bool():
-            pass
-        case int():
-            return value
-        case float() if value.is_integer():
+    if isinstance(value, str):
+        if len(value) <= 20 and value.isascii() and value.removeprefix("-").isdigit():
             return int(value)
-        case str() if len(value) <= 20 and value.isascii() and value.removeprefix("-").isdigit():
+    elif isinstance(value, float):
+        if value.is_integer():
             return int(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        return value
     raise SchemaError(f"{key} is {kind_of(value)} that is no whole number")
 
 

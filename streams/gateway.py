@@ -157,10 +157,10 @@ class _Gateway:
         try:
             events = read_request(request.headers.items(), body)
             starts = [read_deploy(event) for event in events]
+            records = [write_record(event) for event in events]
         except SchemaError as error:
             raise RefusedRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
-        for event, started in zip(events, starts, strict=True):
-            value, headers = write_record(event)
+        for event, started, (value, headers) in zip(events, starts, records, strict=True):
             await self._publish(Topic.CDEVENTS, _event_key(event, started), value, headers)
         releases = [started.release.id for started in starts if started is not None]
         return JSONResponse({"accepted": len(events), "releases": releases}, HTTPStatus.ACCEPTED)

@@ -268,6 +268,7 @@ def test_an_event_about_something_else_is_kept_under_its_source() -> None:
         (b"", JSON),
         (b"{}", JSON),
         (b"s3cret", {"content-type": "application/cloudevents+json"}),
+        (b'{"specversion":"1.0","id":"1","source":"/c","type":"x","data":1e999}', JSON),
         (b'[{"id":"1"}]', {"content-type": "application/cloudevents-batch+json"}),
         (b'{"context":{"id":"1","source":"/c","type":"dev.cdevents.service.deployed.0.3.0"}}', JSON),
     ],
