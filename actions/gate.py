@@ -194,6 +194,13 @@ def _hold_ambiguous(
     if command_id(release.id, Playbook.ROLLBACK, 1) in state.orders:
         state.settled[decision.id] = now
         return ()
+    if any(
+        hold.held.release == release.id and hold.playbook is Playbook.ROLLBACK
+        for hold in state.holds.values()
+    ):
+        # The same command waits for a human already.
+        return ()
+    effects = withdraw(state, release.id, "a later verdict decided that it is harmful", now)
     reason = Obstacle(guard=Guard.AMBIGUOUS_BLAME, reason=decision.why)
     found = _obstacle(state, decision, release, rule, rollback_template, now)
     if found is not None and _is_final(found):
@@ -201,7 +208,7 @@ def _hold_ambiguous(
             guard=Guard.AMBIGUOUS_BLAME,
             reason=f"{decision.why}; there is no rollback to approve: {found.reason}",
         )
-        return _turned_down(state, decision, reason, now)
+        return effects + _turned_down(state, decision, reason, now)
     command = command_for(
         decision,
         release,
@@ -211,7 +218,7 @@ def _hold_ambiguous(
         now,
         rule.gate.command_expires,
     )
-    return hold_back(state, decision, reason, command, Playbook.ROLLBACK, rule.gate, now)
+    return effects + hold_back(state, decision, reason, command, Playbook.ROLLBACK, rule.gate, now)
 
 
 def _turned_down(

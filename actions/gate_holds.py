@@ -112,8 +112,8 @@ def _expire(state: GateState, hold: OpenHold, now: datetime) -> tuple[HoldEffect
 
 
 def _withdrawn(state: GateState, hold: OpenHold, why: str, now: datetime) -> tuple[HoldEffect, ...]:
+    # Not settled: blame may move back, and the same decision then waits again.
     _close(state, hold, f"withdrawn: {why}", now)
-    state.settled[hold.held.decision] = now
     return (hold_denied(hold.held, Guard.SUPERSEDED, f"withdrawn: {why}", now),)
 
 

@@ -229,6 +229,22 @@ def test_blame_that_moves_to_another_release_withdraws_the_hold(state: GateState
     assert kinds(admitted(state, release, decision=elsewhere)) == ["Denied"]
 
 
+def test_doubt_about_a_rollback_that_waits_already_asks_nobody_again(state: GateState) -> None:
+    release, other = a_release(), a_release("r2", "payment")
+    hold = the_hold(admitted(state, release, ASK))
+    ambiguous = a_decision(release, suspects=(suspect(other), suspect(release)), is_clear=False)
+    assert admitted(state, release, ASK, decision=ambiguous, now=NOW + MINUTE) == ()
+    assert kinds(gate.answer(state, an_answer(hold), NOW + 2 * MINUTE)) == ["Command"]
+
+
+def test_blame_that_moves_away_and_back_is_asked_about_again(state: GateState) -> None:
+    release, other = a_release(), a_release("r2", "payment")
+    admitted(state, release, ASK)
+    elsewhere = a_decision(release, suspects=(suspect(other), suspect(release)), rule=ASK)
+    assert kinds(admitted(state, release, ASK, decision=elsewhere, now=NOW + MINUTE)) == ["Denied"]
+    assert kinds(admitted(state, release, ASK, now=NOW + 2 * MINUTE)) == ["Held", "Page"]
+
+
 # Guardrails
 
 
