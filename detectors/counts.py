@@ -25,7 +25,8 @@ Smaller convicts lucky minutes of services that never erred; larger needs more m
 PRIOR_WEIGHT = 20.0
 """How much squared expectation the prior is worth: about 20 pod-intervals with one expected event."""
 
-LARGEST_RATIO = 1000.0
+LARGEST_RATIO = 64.0
+"""Largest ratio of rates that is thought of; a larger one convicts all the same, hardly later."""
 
 
 def dispersion(events: Floats, exposure: Floats) -> float:
@@ -88,7 +89,7 @@ def rate_log_e(canary: tuple[Floats, Floats], bound: float, wobble: Floats) -> F
     x, n = canary
     is_told = n > 0
     n = np.where(is_told, n, 1.0)
-    alternatives, _ = grid(1.1, max(LARGEST_RATIO, 10.0), 24)
+    alternatives, _ = grid(1.1, LARGEST_RATIO, 24)
     size = 1.0 / wobble
 
     def log_likelihood(times: Floats) -> Floats:

@@ -20,8 +20,11 @@ from detectors.mixtures import grid, log_sum
 
 Floats = NDArray[np.float64]
 
-PRIOR_POD_SPREAD = 0.03
+PRIOR_POD_SPREAD = 0.04
 """How far pods are taken to differ, relative to the level, before the quiet time has spoken."""
+
+PRIOR_PODS = 6.0
+"""How many pods that guess is worth: few stable pods alone could never convict, however bad the canary."""
 
 PRIOR_NOISE = 0.03
 """How far two minutes are taken to differ, relative to the level, before the quiet time has spoken."""
@@ -70,11 +73,10 @@ def quiet_noise(levels: Floats, scale: float) -> Noise:
     noise, readings = _deviation(residuals, scale)
     spread2 = float(np.var(offsets, ddof=1)) if len(offsets) > 1 else 0.0
     freedom = max(len(offsets) - 1, 0)
-    pod_prior = 3.0
-    pod2 = (freedom * spread2 + pod_prior * (PRIOR_POD_SPREAD * scale) ** 2) / (freedom + pod_prior)
+    pod2 = (freedom * spread2 + PRIOR_PODS * (PRIOR_POD_SPREAD * scale) ** 2) / (freedom + PRIOR_PODS)
     return Noise(
         pod_spread=float(np.sqrt(pod2)),
-        pod_freedom=freedom + pod_prior,
+        pod_freedom=freedom + PRIOR_PODS,
         noise=noise,
         noise_freedom=min(readings, MOST_FREEDOM),
         lag=_lag(residuals),
@@ -201,9 +203,11 @@ def _log_e(z: Floats, design: Floats, margin: float, noise: Noise, weight: float
     spreads = noise.pod_spread * np.sqrt(weight) * _STEPS
     prior = _log_prior(noise.noise_freedom)[:, None] + _log_prior(noise.pod_freedom)[None, :]
     unit = float(np.sqrt(noise.noise**2 + noise.pod_spread**2 * weight))
-    shifts, weights = grid(0.5 * unit, LARGEST_SHIFT * unit, 32)
-    null = _marginal(z, design, np.array([margin]), sizes, spreads) + prior
-    other = _marginal(z, design, margin + shifts, sizes, spreads) + prior + weights[:, None, None]
+    shifts, weights = grid(0.5 * unit, LARGEST_SHIFT * unit, 12)
+    null = _marginal(z, design, np.array([margin]), np.zeros(1), sizes, spreads) + prior
+    # Each alternative is a bell as wide as the gap to the next, so that none falls between them.
+    other = _marginal(z, design, margin + shifts, 0.3 * shifts, sizes, spreads) + prior
+    other = other + weights[:, None, None]
     return log_sum(other.ravel()) - log_sum(null.ravel())
 
 
@@ -216,14 +220,22 @@ def _log_prior(freedom: float) -> Floats:
     return np.asarray(prior - log_sum(prior))
 
 
-def _marginal(z: Floats, design: Floats, means: Floats, sizes: Floats, spreads: Floats) -> Floats:
-    """Return log marginal likelihoods up to a constant, (means, noise sizes, pod spreads)."""
+def _marginal(
+    z: Floats, design: Floats, means: Floats, widths: Floats, sizes: Floats, spreads: Floats
+) -> Floats:
+    """Return log marginal likelihoods up to a constant, (means, noise sizes, pod spreads).
+
+    The mean is normal around each of `means`, with the pods' spread and each of `widths` as deviation.
+    """
     information = float((design**2).sum())
-    along = float((z * design).sum()) - means * information
-    square = float((z**2).sum()) - 2.0 * means * float((z * design).sum()) + means**2 * information
-    k = (spreads[None, :] / sizes[:, None]) ** 2
-    shrink = k / (1.0 + k * information)
-    quadratic = (square[:, None, None] - shrink * (along**2)[:, None, None]) / (sizes**2)[:, None]
+    crossed = float((z * design).sum())
+    along = (crossed - means * information)[:, None, None]
+    square = (float((z**2).sum()) - 2.0 * means * crossed + means**2 * information)[:, None, None]
+    variance = spreads[None, None, :] ** 2 + widths[:, None, None] ** 2
+    k = variance / sizes[None, :, None] ** 2
+    quadratic = (square - k / (1.0 + k * information) * along**2) / sizes[None, :, None] ** 2
     return np.asarray(
-        -0.5 * np.maximum(quadratic, 0.0) - 0.5 * np.log1p(k * information) - len(z) * np.log(sizes)[:, None]
+        -0.5 * np.maximum(quadratic, 0.0)
+        - 0.5 * np.log1p(k * information)
+        - len(z) * np.log(sizes)[None, :, None]
     )

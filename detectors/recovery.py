@@ -60,7 +60,9 @@ def judge_recovery(
             RecoveryKind.UNKNOWN,
             f"nothing was said in {counted(max(end - acted, 0), 'interval')} after the action",
         )
-    text = "; ".join(t.text for t in steady if not t.is_back) or "; ".join(t.text for t in told)
+    if all(t.is_back for t in steady):
+        return RecoveryKind.RECOVERED, "; ".join(t.text for t in steady)
+    text = "; ".join(t.text for t in steady if not t.is_back)
     kind = RecoveryKind.WORSE if any(t.is_worse for t in steady) else RecoveryKind.NOT_RECOVERED
     return kind, text
 

@@ -247,20 +247,23 @@ class ServiceWindow:
         pod = self.pods.get(key)
         if pod is None:
             if rule is not None and len(self.pods) >= rule.judge.max_pods:
-                name = key = f"(others of {template or version or 'no version'})"
-                pod = self.pods.get(key)
-            if pod is None:
-                pod = self.pods[key] = Pod(name=name, version=version, template=template)
+                others = f"(others of {template or version or 'no version'})"
+                return self.pods.setdefault(others, Pod(name=others, version=version, template=template))
+            pod = self.pods[key] = Pod(name=name, version=version, template=template)
         self.current[name] = key
         return pod
 
     def _take(self, pod: Pod, series: Series, feed: Feed, time_ms: int, value: float) -> int:
         """Book one sample on its pod's tracks; return what became of it."""
-        points = pod.series.get(feed.key)
+        # Pods that are counted together keep their series apart.
+        is_shared = pod.name != series.pod
+        key = f"{series.pod}\x1e{feed.key}" if is_shared else feed.key
+        points = pod.series.get(key)
         if points is None:
             if len(pod.series) >= MOST_SERIES:
                 return _CROWDED
-            points = pod.series[feed.key] = RecentPoints(starts_at_zero=self._is_new(pod, time_ms))
+            is_new = not is_shared and self._is_new(pod, time_ms)
+            points = pod.series[key] = RecentPoints(starts_at_zero=is_new)
         at = points.place(time_ms)
         if at < 0:
             return _REPEATED
