@@ -1,5 +1,6 @@
 """OTLP metrics in both forms: what becomes of every kind of point."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from math import inf, nan
@@ -430,3 +431,18 @@ def test_any_bytes_are_samples_or_a_refusal(data: bytes) -> None:
     except SchemaError:
         return
     assert all(len(batch) for batch in found.batches)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_damaged_message_is_samples_or_a_refusal(damages: list[tuple[int, int]]) -> None:
+    metric = Metric(name="h")
+    metric.histogram.aggregation_temporality = 2  # type: ignore[assignment]  # the enum's number
+    metric.histogram.data_points.add(
+        time_unix_nano=NOW, count=6, sum=7.5, explicit_bounds=[0.5, 1.0], bucket_counts=[1, 2, 3]
+    )
+    data = bytearray(request(metric, total(1.0), gauge(2.0), scope="shop").SerializeToString())
+    for place, byte in damages:
+        data[place % len(data)] = byte
+    with contextlib.suppress(SchemaError):
+        read_metrics(bytes(data))
