@@ -36,10 +36,11 @@ steps = st.lists(
                 "end",
             ]
         ),
-        st.integers(0, 4),
-        st.integers(0, 40),
+        st.integers(0, 6),
+        st.integers(0, 6),
     ),
-    max_size=40,
+    min_size=15,
+    max_size=50,
 )
 
 
@@ -88,7 +89,7 @@ class Story:
                     self.state, decision, release, self.rule, rollback_template=OLD, now=self.now
                 )
             case "approve" | "reject" if self.holds:
-                hold = self.holds[which % len(self.holds)]
+                hold = self.holds[-1 - which // 3 % len(self.holds)]
                 answer = Answer(what)
                 approval = Approval(
                     environment=PROD, hold=hold.id, answer=answer, by="ana", channel="cli", at=self.now
