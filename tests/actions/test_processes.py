@@ -1,5 +1,8 @@
 """Undo and promotion of real processes, through the real executor."""
 
+import signal
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -10,10 +13,11 @@ from actions.ledger import MemoryLedger
 from actions.process_files import Workload
 from actions.processes import Processes
 from actions.signing import KeyRing
+from schemas.codec import to_json
 from schemas.keys import NO_TEMPLATE, TemplateHash
 from schemas.orders import CommandKind, OutcomeKind
 from schemas.releases import TargetKind
-from tests.actions.local_processes import SupervisorProgram, eventually, ready, serving
+from tests.actions.local_processes import REPOSITORY, SupervisorProgram, eventually, ready, serving
 from tests.actions.orders import a_command
 
 
@@ -113,3 +117,46 @@ def test_an_undo_without_a_supervisor_fails_in_time_and_says_so(
     outcome = an_executor(workload, timedelta(seconds=5)).execute(a_command(V1, expected=V2))
     assert outcome.kind is OutcomeKind.FAILED
     assert "no supervisor is running" in outcome.detail
+
+
+DYING_EXECUTOR = """
+import os, signal, sys
+from pathlib import Path
+from actions.processes import Processes
+from schemas.codec import from_json
+from schemas.orders import Command
+
+when, root, command = sys.argv[1:]
+real = Path.replace
+
+def replace(self, target):
+    if when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(self, target)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Path.replace = replace
+Processes(Path(root)).undo(from_json(Command, command))
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "kind"), [("before", OutcomeKind.DONE), ("after", OutcomeKind.ALREADY_DONE)]
+)
+def test_an_executor_killed_around_its_change_leaves_it_undone_or_done_and_no_lock(
+    workload: Workload, when: str, kind: OutcomeKind
+) -> None:
+    before = workload.desired()
+    command = a_command(V1, expected=V2)
+    died = subprocess.run(
+        [sys.executable, "-c", DYING_EXECUTOR, when, str(workload.root), to_json(command).decode()],
+        cwd=REPOSITORY,
+        check=False,
+        timeout=60,
+    )
+    assert died.returncode == -signal.SIGKILL
+    assert an_executor(workload).execute(command).kind is kind
+    after = workload.desired()
+    assert before is not None
+    assert after is not None
+    assert after.generation == before.generation + 1
