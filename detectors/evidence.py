@@ -1,6 +1,6 @@
 """Evidence at one look: every signal and edge weighed, with its share of the false-rollback budget."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import exp, log
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.panels import Floats, Panel, edges_of, panel, read
 from detectors.presence import Habit, habit, silence
-from detectors.sentences import evidence_text, silence_text
+from detectors.sentences import callers_text, evidence_text, silence_text
 from detectors.sides import Sides
 from detectors.weighing import Weighed, side_of, weigh
 from detectors.windows import ServiceWindow
@@ -17,12 +17,15 @@ from schemas.judgements import Evidence
 from schemas.keys import SignalName, derived_id
 from schemas.policy import Rule
 from schemas.releases import Release
-from schemas.signals import Signal, SignalKind
+from schemas.signals import Direction, Signal, SignalKind
 
 PRESENCE = SignalName("presence")
 
 PRESENCE_SHARE = 2.0
 """Share of the false-rollback budget for silence and lost traffic, relative to the signals' shares."""
+
+CALLERS_SHARE = 1.0
+"""Share of the budget for damage that only callers see, where callers tell at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,8 @@ class Case:
     @property
     def shares(self) -> float:
         """Return all shares of the false-rollback budget together."""
-        return sum(signal.share for signal in self.rule.signals) + PRESENCE_SHARE
+        callers = CALLERS_SHARE if self.found.callers else 0.0
+        return sum(signal.share for signal in self.rule.signals) + PRESENCE_SHARE + callers
 
     def evidence_id(self, signal: str, edge: str, detector: str) -> str:
         """Return the id of one piece of evidence at this look."""
@@ -101,6 +105,7 @@ def findings(case: Case) -> tuple[Finding, ...]:
     """Return everything that can be said of a release now, nearest to its threshold first."""
     said = [finding for signal in case.rule.signals for finding in _of_signal(case, signal)]
     said += _of_presence(case)
+    said += _of_callers(case)
     return tuple(sorted(said, key=_rank))
 
 
@@ -170,6 +175,58 @@ def _evidence(case: Case, signal: Signal, weighed: Weighed, edge: str, threshold
         edge=edge,
         text=evidence_text(signal, weighed, edge, threshold),
     )
+
+
+def _of_callers(case: Case) -> list[Finding]:
+    """Return what callers say of the service, against what they said before the release.
+
+    A caller cannot tell old pods from new, so there is no control but the past. Damage that the service's
+    stable pods see themselves comes from further down the call graph, and is not the release's.
+    """
+    window, found, span = case.window, case.found, case.span
+    signals = [signal for signal in case.rule.signals if signal.share > 0]
+    told = [(signal, edge) for signal in signals for edge in edges_of(window, found.callers, signal)]
+    said = []
+    for signal, edge in told:
+        pods = tuple(key for key in found.callers if window.pods[key].observer == edge)
+        live = panel(window, pods, signal, edge, span.start + 1, span.end)
+        quiet = panel(window, pods, signal, edge, span.quiet, span.start)
+        if not (live.exposure > 0).any() or not (quiet.exposure > 0).any():
+            continue
+        none = Panel(np.zeros_like(live.events), np.zeros_like(live.exposure))
+        weighed = weigh(signal, live, none, quiet)
+        alpha = case.rule.judge.alpha * CALLERS_SHARE / case.shares / len(told)
+        threshold = log(1.0 / alpha)
+        said.append(
+            Finding(
+                evidence=replace(
+                    _evidence(case, signal, weighed, edge, threshold),
+                    id=case.evidence_id(signal.name, edge, "callers"),
+                    detector="callers",
+                    comparison="the same caller before the release",
+                    text=callers_text(signal, weighed, edge, threshold),
+                ),
+                alpha=alpha,
+                first_bad=span.start + 1 + weighed.first_bad if weighed.first_bad >= 0 else -1,
+                predates=_is_seen_by_stable(case, signal),
+                is_callers=True,
+            )
+        )
+    return said
+
+
+def _is_seen_by_stable(case: Case, signal: Signal) -> bool:
+    """Return whether the stable pods themselves left the quiet level since the release began."""
+    window, found, span = case.window, case.found, case.span
+    sign = 1.0 if signal.direction is Direction.UP else -1.0
+    for edge in edges_of(window, found.stable, signal):
+        before = side_of(panel(window, found.stable, signal, edge, span.quiet, span.start)).level
+        after = side_of(panel(window, found.stable, signal, edge, span.start, span.end)).level
+        if before is None or after is None:
+            continue
+        if sign * (after - before) > max(signal.margin_ratio * abs(before), signal.margin_floor):
+            return True
+    return False
 
 
 def _of_presence(case: Case) -> list[Finding]:

@@ -13,6 +13,9 @@ LOG_RECORDS = "suture.log.records"
 """Metric under which log lines are counted; its attribute `severity` is debug, info, warn, error or fatal."""
 
 _CALLERS = ("suture_caller", "client_service", "peer_service", "source_workload")
+OBSERVER = "suture_observer"
+"""Attribute of a sample that a calling service took of this one: who took it. Its pods are the caller's."""
+
 _OTHER = re.compile(r"[^a-z0-9]+")
 _UNITS = ("_total", "_seconds", "_milliseconds", "_bytes", "_ratio", "_percent")
 _FIELDS = {Field.COUNT: "_count", Field.SUM: "_sum", Field.BUCKET: "_bucket"}
@@ -58,11 +61,13 @@ class Feed:
         key: The series' name within its pod.
         selectors: Keys of the selectors that it matches; empty when nobody asked for it.
         edge: The caller whose requests it counts; "" when it says none.
+        observer: The calling service that took the sample; "" for the service's own.
     """
 
     key: str
     selectors: tuple[str, ...]
     edge: str
+    observer: str = ""
 
 
 @dataclass(slots=True)
@@ -90,7 +95,8 @@ class Matcher:
         edge = next((attributes[caller] for caller in _CALLERS if attributes.get(caller)), "")
         parts = [series.metric, series.field, series.temporality, str(series.upper_bound)]
         parts += [f"{key}={value}" for key, value in series.attributes]
-        return Feed("\x1f".join(parts), matched, edge)
+        observer = attributes.get(OBSERVER, "")
+        return Feed("\x1f".join(parts), matched, observer or edge, observer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class _Told:
 
 
 def _of_signal(window: ServiceWindow, signal: Signal, quiet_end: int, acted: int, end: int) -> list[_Told]:
-    pods = tuple(sorted(window.pods))
+    pods = tuple(key for key in sorted(window.pods) if not window.pods[key].observer)
     told = []
     for edge in edges_of(window, pods, signal):
         before = side_of(panel(window, pods, signal, edge, window.floor, quiet_end)).level

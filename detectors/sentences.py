@@ -54,6 +54,16 @@ def evidence_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: 
     )
 
 
+def callers_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: float) -> str:
+    """Return the sentence for what a caller sees, against what it saw before the release."""
+    return (
+        f"{edge} sees {signal.name} {_level(signal, weighed.canary)} "
+        f"against {_level(signal, weighed.quiet)} before the release; "
+        f"{times_likelier(weighed.log_e)} times likelier than chance "
+        f"({times_likelier(threshold_log_e)} needed)"
+    )
+
+
 def _level(signal: Signal, side: Side) -> str:
     if side.level is None:
         return "nothing"

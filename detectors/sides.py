@@ -18,11 +18,13 @@ class Sides:
     Attributes:
         canary: Keys of the release's pods in the window, sorted.
         stable: Keys of all other pods that spoke, sorted.
+        callers: Keys of the callers' pods that told of this service's answers, sorted.
         join: How the canary's pods were told from the others: template, replicaset, version or pod.
     """
 
     canary: tuple[str, ...]
     stable: tuple[str, ...]
+    callers: tuple[str, ...]
     join: str
 
 
@@ -60,13 +62,15 @@ def sides(window: ServiceWindow, release: Release, template: TemplateHash) -> Si
     is_same_version = any(
         pod.version == release.version and pod.first_ms is not None and pod.first_ms < start_ms
         for pod in window.pods.values()
-        if not (template and pod.template == template)
+        if not (template and pod.template == template) and not pod.observer
     )
     canary: list[str] = []
     stable: list[str] = []
     joins: dict[str, int] = {}
     for key in sorted(window.pods):
         pod = window.pods[key]
+        if pod.observer:
+            continue
         is_canary, join = _runs(pod, release, template, is_same_version, start_ms)
         if is_canary:
             canary.append(key)
@@ -74,7 +78,8 @@ def sides(window: ServiceWindow, release: Release, template: TemplateHash) -> Si
         elif pod.first_ms is not None:
             stable.append(key)
     join = max(joins, key=lambda name: joins[name], default="template" if template else "version")
-    return Sides(canary=tuple(canary), stable=tuple(stable), join=join)
+    callers = tuple(key for key in sorted(window.pods) if window.pods[key].observer)
+    return Sides(canary=tuple(canary), stable=tuple(stable), callers=callers, join=join)
 
 
 def _runs(

@@ -56,6 +56,7 @@ class Pod:
         ready_ms: When the cluster called it ready; None when nobody said.
         deleted_ms: When it was deleted; None while it lives.
         refused_ahead: Samples refused for a time ahead of the log's since it last was believed.
+        observer: The calling service that it belongs to, when it told of this service's answers; else "".
         spoken: Samples an interval, whatever they said.
         tracks: By selector and edge, as `key|edge`.
         series: Newest points of each series, by the series' name.
@@ -69,6 +70,7 @@ class Pod:
     ready_ms: int | None = None
     deleted_ms: int | None = None
     refused_ahead: int = 0
+    observer: str = ""
     spoken: Track = field(default_factory=Track)
     tracks: dict[str, Track] = field(default_factory=dict)
     series: dict[str, RecentPoints] = field(default_factory=dict)
@@ -128,7 +130,7 @@ class ServiceWindow:
             series = batch.series[number]
             pod = pods[number]
             if pod is None:
-                pod = pods[number] = self._pod(series.pod, series.version, series.template, rule)
+                pod = pods[number] = self._speaker(series, feed, rule)
             if time_ms > newest_ms:
                 ahead += 1
                 pod.refused_ahead += 1
@@ -232,6 +234,14 @@ class ServiceWindow:
             for series_key in [k for k, p in pod.series.items() if p.times_ms and p.times_ms[-1] < floor_ms]:
                 del pod.series[series_key]
 
+    def _speaker(self, series: Series, feed: Feed, rule: Rule) -> Pod:
+        """Return the pod that a series speaks for: the service's own, or its caller's."""
+        if not feed.observer:
+            return self._pod(series.pod, series.version, series.template, rule)
+        pod = self._pod(f"{feed.observer}>{series.pod}", "", NO_TEMPLATE, rule)
+        pod.observer = feed.observer
+        return pod
+
     def _pod(self, name: str, version: str, template: TemplateHash, rule: Rule | None) -> Pod:
         """Return the pod of that name, version and template, learning what it did not say before."""
         key = self.current.get(name)
@@ -256,7 +266,7 @@ class ServiceWindow:
     def _take(self, pod: Pod, series: Series, feed: Feed, time_ms: int, value: float) -> int:
         """Book one sample on its pod's tracks; return what became of it."""
         # Pods that are counted together keep their series apart.
-        is_shared = pod.name != series.pod
+        is_shared = pod.name != series.pod and not pod.observer
         key = f"{series.pod}\x1e{feed.key}" if is_shared else feed.key
         points = pod.series.get(key)
         if points is None:

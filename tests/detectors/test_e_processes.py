@@ -95,3 +95,10 @@ def test_silence_where_pods_are_often_silent_for_long_says_little() -> None:
 def test_silence_while_nobody_speaks_is_no_silence() -> None:
     found = silence(np.zeros(5), np.zeros((2, 5)), Habit(falls=0.01, stays=0.5))
     assert (found.intervals, found.log_e) == (0, 0.0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(0.0, 3.0), st.floats(0.0, 1.0))
+def test_a_canary_that_is_better_than_its_twins_is_never_suspected(better: float, margin: float) -> None:
+    log_e, _ = shift_log_e(np.linspace(-0.05, 0.05, 8) - better, np.ones(8), margin, CALM)
+    assert log_e <= 0.1
