@@ -106,7 +106,8 @@ def look(
         return None
     watch.looked_until = max(end, watch.looked_until)
     watch.template = watch.template or learn_template(window, watch.release)
-    start = to_ms(watch.release.started_at) // window.width_ms
+    # What is not kept any more cannot be looked at, however long ago a deploy event says it began.
+    start = max(to_ms(watch.release.started_at) // window.width_ms, window.floor)
     quiet = max(start - rule.judge.quiet // rule.judge.interval, window.floor)
     span = Span(quiet=quiet, start=start, end=max(end, start))
     found = sides(window, watch.release, watch.template)

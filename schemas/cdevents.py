@@ -16,10 +16,11 @@ from schemas.cloudevents import CloudEvent, read_instant
 from schemas.codec import digest, from_python
 from schemas.errors import SchemaError
 from schemas.foreign_json import Json, require_object
-from schemas.instants import require_aware
+from schemas.instants import require_aware, to_ms
 from schemas.keys import NO_TEMPLATE, EnvironmentName, ServiceName, TemplateHash, derived_id, release_id
 from schemas.names import environment_name, service_name
 from schemas.observations import ReleaseStarted
+from schemas.otlp_values import EARLIEST_MS, LATEST_MS
 from schemas.releases import Release, Target
 
 _TYPE = re.compile(r"dev\.cdevents\.([a-z]+)\.([a-z]+)\.([0-9]+)\.([0-9]+)\.([0-9]+)(-[0-9A-Za-z.-]+)?")
@@ -73,7 +74,7 @@ def read_deploy(event: CloudEvent) -> ReleaseStarted | None:
             environment=environment,
             service=service,
             version=version,
-            started_at=read_instant("context.timestamp", _text(context, "timestamp", "context.timestamp")),
+            started_at=_began(_text(context, "timestamp", "context.timestamp")),
             template=_template(ours, "template"),
             rollback_template=_template(ours, "rollbackTemplate"),
             target=_target(ours, environment, service),
@@ -211,6 +212,14 @@ def _target(ours: dict[str, Json], environment: EnvironmentName, service: Servic
         "workload": service,
     }
     return from_python(Target, usual | require_object(given, "customData.suture.target"))
+
+
+def _began(timestamp: str) -> datetime:
+    """Return when the deploy began, refusing a time that nobody meant, such as the epoch."""
+    instant = read_instant("context.timestamp", timestamp)
+    if not EARLIEST_MS <= to_ms(instant) < LATEST_MS:
+        raise SchemaError("context.timestamp is absurd, expected an instant from 2000 on")
+    return instant
 
 
 def _template(ours: dict[str, Json], name: str) -> TemplateHash:

@@ -184,7 +184,7 @@ class Engine:
             case PodChanged():
                 service_engine.pod_changed(state, body, rule)
             case ReleaseStarted():
-                return service_engine.release_started(state, body, rule)
+                return service_engine.release_started(state, body, rule, self._state.now)
             case OutcomeReported():
                 return service_engine.outcome_reported(state, body)
             case _:

@@ -10,7 +10,7 @@ from detectors.recovery import judge_recovery
 from detectors.watch import Look, ReleaseWatch, look, open_watch
 from detectors.windows import ServiceWindow
 from schemas.effects import Said
-from schemas.instants import from_ms
+from schemas.instants import EPOCH, from_ms
 from schemas.judgements import Recovery, RecoveryKind, Verdict, VerdictKind
 from schemas.keys import EnvironmentName, ServiceName, SignalName, derived_id
 from schemas.observations import (
@@ -103,9 +103,11 @@ def pod_changed(state: ServiceState, change: PodChanged, rule: Rule) -> None:
     state.window.pod_changed(change, rule)
 
 
-def release_started(state: ServiceState, event: ReleaseStarted, rule: Rule) -> Iterator[Said]:
+def release_started(
+    state: ServiceState, event: ReleaseStarted, rule: Rule, now: datetime | None
+) -> Iterator[Said]:
     """Open a watch on a release; one that is open already is superseded, and says so."""
-    release = event.release
+    release = _timely(event.release, rule, now)
     if release.id in state.seen_events:
         return
     state.seen_events = [*state.seen_events[-31:], release.id]
@@ -121,7 +123,8 @@ def release_started(state: ServiceState, event: ReleaseStarted, rule: Rule) -> I
             why=f"superseded by {release.version}",
         )
     resolved = _resolved(state, release, rule)
-    watch = open_watch(resolved, state.window, rule, release.started_at)
+    # Before the first tick nobody knows the time: a beginning in years to come must not move the window.
+    watch = open_watch(resolved, state.window, rule, EPOCH if now is None else now)
     state.open = [OpenRelease(release=resolved, watch=watch)]
     yield ReleaseOpened(release=resolved)
 
@@ -210,6 +213,18 @@ def _verdict(entry: OpenRelease, seen: Look, rule: Rule, digest: str, now: datet
         first_bad_at=seen.first_bad_at,
         settings=digest,
     )
+
+
+def _timely(release: Release, rule: Rule, now: datetime | None) -> Release:
+    """Return the release with a beginning near the log's time: a sender's clock may be wrong by years.
+
+    One in the future would never be judged; one before the watch would have been judged already.
+    """
+    if now is None:
+        return release
+    is_ahead = release.started_at > now + rule.judge.skew
+    started_at = now if is_ahead else max(release.started_at, now - rule.judge.watch)
+    return release if started_at == release.started_at else replace(release, started_at=started_at)
 
 
 def _resolved(state: ServiceState, release: Release, rule: Rule) -> Release:
