@@ -21,30 +21,13 @@ from typing import Any
 import numpy as np
 import scipy
 
-from bench.changerca_data import Change, observations, posing, read
+from bench.changerca_data import Change, changes_of, posing
 from bench.changerca_scores import aa_figures, figures
 from schemas.effects import Effect
-from schemas.observations import LogPosition, Observation, VerdictReached
+from schemas.observations import VerdictReached
 from schemas.orders import Command, CommandKind, Decision
-from streams.engine import Engine
-from streams.routing import observations_from
-
-
-def decide(entries: Iterable[Observation]) -> Iterator[Effect]:
-    """Yield what an engine says of observations, feeding back what services tell their environments."""
-    engine = Engine()
-    offset = 0
-    for entry in entries:
-        waiting = [entry]
-        while waiting:
-            for effect in engine.apply(waiting.pop(0)):
-                yield effect
-                for fed in observations_from(effect):
-                    position = LogPosition(topic=fed.topic, partition=0, offset=offset)
-                    waiting.append(
-                        Observation(key=fed.key, body=fed.body, position=position, origin=fed.origin)
-                    )
-                    offset += 1
+from streams.pipeline import effects_of_pod_minutes
+from streams.pod_minutes import read_rows
 
 
 @dataclass(slots=True)
@@ -135,11 +118,12 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     started, cpu = time.perf_counter(), time.process_time()
     source = given.data / "replay.jsonl.gz"
-    rows, changes = read(source)
+    rows = read_rows(source)
+    changes = changes_of(rows)
     if given.aa:
         rows, changes = posing(rows, changes)
     print(f"{len(changes)} changes, {len(rows)} lines", file=sys.stderr)
-    results = collect(decide(observations(rows)), changes)
+    results = collect(effects_of_pod_minutes(rows), changes)
     if given.verdicts is not None:
         lines = (json.dumps(line) + "\n" for line in verdict_lines(results, changes, given.aa))
         given.verdicts.write_text("".join(lines))

@@ -58,12 +58,12 @@ def pod_minute_rule(rollback: Autonomy = Autonomy.ASK) -> Rule:
     """Return the rule of pod-minute gauges.
 
     Of several services that turn bad together one may be rolled back; the next waits for a human, because
-    what hits several services at once is seldom their releases. Blame waits for no further look: with one
-    reading a minute, it would cost a minute.
+    what hits several services at once is seldom their releases. Blame waits until the neighbours have
+    spoken about the same minute, and for no further look: with one reading a minute, it would cost a minute.
     """
     return Rule(
         judge=JudgeSettings(interval=timedelta(minutes=1)),
-        gate=GateSettings(rollback=rollback, blast_radius=1, blame_wait=timedelta(0)),
+        gate=GateSettings(rollback=rollback, blast_radius=1, blame_wait=timedelta(seconds=1)),
         signals=pod_minute_signals(),
         traffic=Selector(metric="pod.requests"),
     )

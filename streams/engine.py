@@ -216,8 +216,8 @@ class Engine:
                 now = self._time(body.verdict.at)
                 return environment_engine.verdict_reached(state, body, policy, settings, now)
             case SuspicionChanged():
-                now = self._time(body.suspicion.at)
-                return environment_engine.suspicion_changed(state, body, policy, settings, now)
+                environment_engine.suspicion_changed(state, body)
+                return ()
             case Approval():
                 return environment_engine.answered(state, body, self._time(body.at))
             case FreezeSet():

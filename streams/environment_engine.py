@@ -133,23 +133,22 @@ def verdict_reached(
             yield from _decide(state, candidate, _NOBODY, policy, digest, now)
         return
     _, rule = policy.rule(state.environment, event.release.service)
+    has_neighbours = any(other.release.service != event.release.service for other in _concurrent(state, now))
     if candidate.due_at is None:
-        has_neighbours = any(
-            other.release.id != event.release.id and other.release.service != event.release.service
-            for other in _concurrent(state, now)
-        )
         candidate.due_at = now + (rule.gate.blame_wait if has_neighbours else timedelta(0))
-    yield from _settle_blame(state, policy, digest, now)
+    if not has_neighbours:
+        yield from _settle_blame(state, policy, digest, now)
 
 
-def suspicion_changed(
-    state: EnvironmentState, event: SuspicionChanged, policy: Policy, digest: str, now: datetime
-) -> Iterator[Said]:
-    """Take in how damage moved at a release; an ambiguous ranking may have become clear."""
+def suspicion_changed(state: EnvironmentState, event: SuspicionChanged) -> None:
+    """Take in how damage moved at a release; the next tick ranks by it.
+
+    Services are judged side by side, so what they say of one instant comes in any order: blame is
+    ranked at ticks, when all of it is in, and not in between.
+    """
     candidate = state.candidates.get(event.suspicion.release)
     if candidate is not None:
         candidate.suspicion = event.suspicion
-        yield from _settle_blame(state, policy, digest, now)
 
 
 def answered(state: EnvironmentState, approval: Approval, now: datetime) -> Iterator[Said]:
@@ -226,7 +225,10 @@ def _settle_blame(state: EnvironmentState, policy: Policy, digest: str, now: dat
     if not due:
         return
     ranking = rank([candidate.suspicion for candidate in _concurrent(state, now)])
-    for candidate in due:
+    # The first to blame is decided about first: what it is given, such as the last of a budget, the
+    # next one does not get.
+    places = {suspect.release: place for place, suspect in enumerate(ranking.suspects)}
+    for candidate in sorted(due, key=lambda one: (places.get(one.release.id, len(places)), one.release.id)):
         yield from _decide(state, candidate, ranking, policy, digest, now)
 
 
