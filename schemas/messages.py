@@ -6,8 +6,8 @@ effect is a CloudEvent in JSON whose extension attributes name the observation t
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas.arrow_batches import decode_batch, encode_batch
@@ -44,6 +44,9 @@ KIND_HEADER = "suture-kind"
 ORIGIN_HEADER = "suture-origin"
 SIGNATURE_HEADER = "suture-signature"
 SOURCE = "/suture"
+
+_MOST_PARTITIONS = 2**31 - 1
+_LARGEST_OFFSET = 2**63 - 1
 
 Headers = list[tuple[str, bytes]]
 
@@ -202,20 +205,51 @@ def read_effect(value: bytes | None) -> Effect:
     kind = EFFECT_TYPES.get(str(envelope.get("type")))
     if kind is None:
         raise SchemaError(f"effect type is {str(envelope.get('type'))[:60]!r}, expected a known one")
-    try:
-        cause = LogPosition(
-            topic=str(envelope["causetopic"]),
-            partition=int(envelope["causepartition"]),
-            offset=int(envelope["causeoffset"]),
-        )
-        index = int(envelope["causeindex"])
-        key = str(envelope["subject"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise SchemaError(
-            "effect names no cause, expected causetopic, -partition, -offset, -index"
-        ) from error
+    topic, key = _word(envelope, "causetopic"), _word(envelope, "subject")
+    cause = LogPosition(
+        topic=topic,
+        partition=_place(envelope, "causepartition", _MOST_PARTITIONS),
+        offset=_place(envelope, "causeoffset", _LARGEST_OFFSET),
+    )
+    index = _place(envelope, "causeindex", _LARGEST_OFFSET)
     said: Said = from_python_json(kind, envelope.get("data"))
+    _require_utc(said)
     return Effect(key=key, cause=cause, index=index, said=said)
+
+
+def _place(envelope: dict[str, Any], name: str, largest: int) -> int:
+    """Return a whole number of an effect's cause, small enough for every column that will hold it."""
+    value = envelope.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= largest:
+        raise SchemaError(f"{name} of an effect is no number from 0 to {largest}")
+    return value
+
+
+def _word(envelope: dict[str, Any], name: str) -> str:
+    """Return a string of an effect's envelope that UTF-8 can write: JSON may hold halves of characters."""
+    value = envelope.get(name)
+    if not isinstance(value, str):
+        raise SchemaError(f"{name} of an effect is no string")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise SchemaError(f"{name} of an effect is not UTF-8") from error
+    return value
+
+
+def _require_utc(value: object) -> None:
+    """Refuse instants that exist in their own time zone only, such as the last hours of the year 9999."""
+    if isinstance(value, datetime):
+        try:
+            value.astimezone(UTC)
+        except OverflowError as error:
+            raise SchemaError("an instant of an effect lies outside the calendar in UTC") from error
+    elif isinstance(value, tuple):
+        for item in value:
+            _require_utc(item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            _require_utc(getattr(value, field.name))
 
 
 def read_envelope(value: bytes | None) -> dict[str, Any]:
