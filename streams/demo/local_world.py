@@ -8,8 +8,10 @@ from pathlib import Path
 from actions.process_files import ProcessTemplate, Workload
 from schemas.errors import SutureError
 from schemas.keys import TemplateHash
+from streams.demo.announcing import Announcer
 from streams.demo.fault import Fault
 from streams.demo.shop import SERVICE
+from streams.demo.stage import Announced
 from streams.demo.traffic import Place
 from streams.demo.waiting import Patience
 
@@ -25,11 +27,13 @@ class LocalWorld:
     Args:
         folder: Where workloads, templates and logs of the instances lie.
         otlp: URL that the instances send their telemetry to.
+        announce: Tells Suture of a release.
     """
 
-    def __init__(self, folder: Path, otlp: str) -> None:
+    def __init__(self, folder: Path, otlp: str, announce: Announcer) -> None:
         self.folder = folder
         self._otlp = otlp
+        self._announce = announce
         self._workload = Workload(folder, NAMESPACE, SERVICE)
         self._versions: dict[TemplateHash, str] = {}
         self._supervisor: subprocess.Popen[bytes] | None = None
@@ -58,6 +62,13 @@ class LocalWorld:
             self._supervisor.kill()
             self._supervisor.wait()
 
+    def release(self, version: str, fault: Fault) -> Announced:
+        """Tell Suture of a version, and give one instance to it."""
+        template = self.template(version, fault)
+        announced = self._announce(SERVICE, version, ENVIRONMENT, template)
+        self._workload.deploy_canary(template, 1, by="demo")
+        return announced
+
     def template(self, version: str, fault: Fault) -> TemplateHash:
         """Register what runs a version and return its hash."""
         state = self.folder / "state" / version
@@ -80,13 +91,21 @@ class LocalWorld:
         self._versions[name] = version
         return name
 
-    def deploy(self, template: TemplateHash) -> None:
-        """Run a template everywhere."""
-        self._workload.deploy(template, INSTANCES, by="demo")
+    def deploy(self, version: str, patience: Patience) -> None:
+        """Run a version everywhere, and return when all instances are ready.
 
-    def deploy_canary(self, template: TemplateHash) -> None:
-        """Give one instance to a template."""
-        self._workload.deploy_canary(template, 1, by="demo")
+        Raises:
+            SutureError: the supervisor ended, or it takes too long.
+        """
+        self._workload.deploy(self.template(version, Fault.NONE), INSTANCES, by="demo")
+
+        def is_served() -> bool:
+            if self._supervisor is not None and self._supervisor.poll() is not None:
+                code = self._supervisor.returncode
+                raise SutureError(f"the supervisor ended with code {code}, see {self.folder}/supervisor.log")
+            return self.is_all_on(version)
+
+        patience.until(is_served, f"{INSTANCES} instances of the shop that are ready")
 
     def places(self) -> Sequence[Place]:
         """Return the instances that are ready."""
@@ -104,18 +123,8 @@ class LocalWorld:
             counts[place.version] = counts.get(place.version, 0) + 1
         return counts
 
-    def wait_for_all(self, patience: Patience) -> None:
-        """Wait until every instance is ready.
-
-        Raises:
-            SutureError: the supervisor ended, or it takes too long.
-        """
-
-        def is_served() -> bool:
-            if self._supervisor is not None and self._supervisor.poll() is not None:
-                raise SutureError(
-                    f"the supervisor ended with code {self._supervisor.returncode}, see {self.folder}"
-                )
-            return sum(self.running().values()) == INSTANCES
-
-        patience.until(is_served, f"{INSTANCES} instances of the shop that are ready")
+    def is_all_on(self, version: str) -> bool:
+        """Return whether every instance is ready and of this version, and no other is left."""
+        observed = self._workload.observed()
+        instances = observed.instances if observed else ()
+        return len(instances) == INSTANCES and self.running() == {version: INSTANCES}

@@ -89,7 +89,7 @@ def handler_of(shop: Shop) -> type[BaseHTTPRequestHandler]:
     """Return the request handler of one instance."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  # the library's name
+        def do_GET(self) -> None:  # the library's name
             if self.path == "/healthz":
                 self._answer(HTTPStatus.SERVICE_UNAVAILABLE if shop.is_draining else HTTPStatus.OK)
             elif self.path == ROUTE:
@@ -158,9 +158,8 @@ def main() -> None:
     environ = os.environ
     version, fault = environ["SHOP_VERSION"], Fault(environ.get("SHOP_FAULT", Fault.NONE))
     pod, template = environ["SUTURE_POD"], environ["SUTURE_TEMPLATE"]
-    measure, finish = _unmeasured, _nothing
-    if fault is not Fault.SILENT:
-        measure, finish = telemetry(version, pod, template)
+    is_silent = fault is Fault.SILENT
+    measure, finish = (_unmeasured, _nothing) if is_silent else telemetry(version, pod, template)
     shop = Shop(version, fault, measure, Path(f"{pod}.poison"))
     server = ThreadingHTTPServer(("127.0.0.1", int(environ["PORT"])), handler_of(shop))
 
