@@ -194,7 +194,7 @@ def _of_callers(case: Case) -> list[Finding]:
         if not (live.exposure > 0).any() or not (quiet.exposure > 0).any():
             continue
         none = Panel(np.zeros_like(live.events), np.zeros_like(live.exposure))
-        weighed = weigh(signal, live, none, quiet)
+        weighed = weigh(signal, live, none, quiet, np.ones(len(pods), dtype=bool))
         alpha = case.rule.judge.alpha * CALLERS_SHARE / case.shares / len(told)
         threshold = log(1.0 / alpha)
         said.append(
@@ -232,6 +232,9 @@ def _is_seen_by_stable(case: Case, signal: Signal) -> bool:
 def _of_presence(case: Case) -> list[Finding]:
     """Return what the canary's silence, and its lost traffic, are worth."""
     window, found, span = case.window, case.found, case.span
+    if any(window.pods[key].refused_ahead for key in found.canary):
+        # It speaks, and its clock is wrong: that is the instrument's fault and no silence.
+        return []
     lived = _lived(window, found.stable, span)
     live = slice(span.start - span.quiet, None)
     spoken = _spoken(window, found.stable, span.quiet, span.end)

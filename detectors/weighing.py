@@ -1,12 +1,12 @@
 """Weighing: one signal of one edge, canary against stable pods, as an e-value with both sides' numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.counts import dispersion, rate_log_e, two_sample_log_e, upper_rate, without_worst
-from detectors.levels import own_past, quiet_noise, shift_log_e
+from detectors.levels import Noise, own_past, quiet_noise, shift_log_e
 from detectors.mixtures import log_mean_pair
 from detectors.panels import Panel
 from schemas.judgements import Side
@@ -18,7 +18,7 @@ LARGEST_LOG_E = 700.0
 """Larger evidence is written as this: beyond it, exp would overflow in a reader."""
 
 DRIFT = 3.0
-"""Against its own past instead of twins, a service is taken to differ by so many times its pods' spread."""
+"""Against its own past, and not twins, a service may have drifted by so many deviations of its minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,8 +173,8 @@ def _weigh_levels(
     past = _means(tq)
     is_alone = bool(alone.any()) and bool(np.isfinite(past).any())
     if is_alone:
-        apart = np.where(alone, mean_c - np.nanmean(past), np.nan)
-        single, _ = shift_log_e(apart, np.full(len(apart), DRIFT**2), step, noise)
+        is_same = earlier is not None and bool(earlier.all())
+        single = _against_past(np.where(alone, mean_c, np.nan), past, step, scale, noise, is_same)
         log_e = log_mean_pair(log_e, single) if np.isfinite(mean_c - mean_s).any() else single
     reference = np.where(np.isfinite(mean_s), mean_s, np.nanmean(past) if np.isfinite(past).any() else np.nan)
     bad = np.isfinite(mean_c) & (mean_c > reference + step)
@@ -190,6 +190,29 @@ def _weigh_levels(
         is_before_after=is_alone,
         predates=_as_bad(canary_side, stable_side, level, margin, sign),
     )
+
+
+def _against_past(
+    alone: Floats, past: Floats, step: float, scale: float, noise: Noise, is_same: bool
+) -> float:
+    """Return the log e-value of a shift against the service's own quiet time.
+
+    Args:
+        alone: The canary's mean where no stable pod spoke, (intervals,), NaN elsewhere.
+        past: The mean of whoever spoke in the quiet time, (quiet intervals,).
+        step: Margin, transformed.
+        scale: Size of the level, transformed.
+        noise: How pods differ from their twins.
+        is_same: The same pods spoke then: nobody knows only how far time has carried them.
+    """
+    known = own_past(past, 1.0, scale)
+    if known is None:
+        apart = alone - np.nanmean(past)
+        return shift_log_e(apart, np.full(len(alone), DRIFT**2), step, noise)[0]
+    offset, own = known
+    pods = 0.0 if is_same else noise.pod_spread
+    drifting = replace(own, pod_spread=float(np.hypot(DRIFT * own.noise, pods)))
+    return shift_log_e(alone - offset, np.ones(len(alone)), step, drifting)[0]
 
 
 def _means(values: Floats) -> Floats:

@@ -93,3 +93,72 @@ def test_stopping_and_restoring_changes_nothing(new_scene: Callable[[], Scene]) 
     play(again, error_ratio=0.02, minutes=8)
     assert [repr(seen) for seen in straight.looks] == [repr(seen) for seen in again.looks]
     assert [repr(seen) for seen in straight.looks[:4]] == [repr(seen) for seen in stopped.looks]
+
+
+def test_without_stable_pods_the_service_is_held_against_its_own_past(scene: Scene) -> None:
+    for minute in range(-60, 12):
+        pods, template = (("a", "b"), "old") if minute < 0 else (("c", "d"), "new")
+        if minute == 0:
+            scene.open()
+        for pod in pods:
+            scene.serve(minute, pod, template, 500, 1 if minute < 0 else 100)
+        if minute >= 0:
+            scene.look(minute)
+    assert scene.looks[-1].kind is VerdictKind.HARMFUL
+    errors = next(e for e in scene.looks[-1].evidence if e.signal == "errors")
+    assert "before the release" in errors.text
+    assert "quiet time" in errors.comparison
+
+
+def test_damage_that_hits_stable_pods_alike_is_not_the_releases(scene: Scene) -> None:
+    for minute in range(-60, 31):
+        if minute == 0:
+            scene.open()
+            scene.ready(0, "d")
+        for pod in ("a", "b", "c") + (("d",) if minute >= 0 else ()):
+            scene.serve(minute, pod, "new" if pod == "d" else "old", 500, 1 if minute < 0 else 60)
+        if minute >= 0:
+            scene.look(minute)
+    assert all(seen.kind is not VerdictKind.HARMFUL for seen in scene.looks)
+
+
+def test_traffic_that_is_lost_after_it_came_is_harmful(scene: Scene) -> None:
+    for minute in range(-60, 16):
+        if minute == 0:
+            scene.open()
+            scene.ready(0, "d")
+        for pod in ("a", "b", "c") + (("d",) if minute >= 0 else ()):
+            is_starved = pod == "d" and minute >= 6
+            scene.serve(minute, pod, "new" if pod == "d" else "old", 0 if is_starved else 500)
+        if minute >= 0:
+            scene.look(minute)
+    assert scene.looks[-1].kind is VerdictKind.HARMFUL
+    assert "gets no traffic" in scene.looks[-1].reasons[0]
+
+
+def test_a_canary_whose_clock_is_ahead_is_broken_and_not_silent(scene: Scene) -> None:
+    for minute in range(-60, 8):
+        if minute == 0:
+            scene.open()
+            scene.ready(0, "d")
+        for pod in ("a", "b"):
+            scene.serve(minute, pod, "old", 500)
+        if minute >= 0:
+            ahead = (scene.series("d", "new"), scene.minute(minute + 60), 500.0)
+            scene.say(ahead, now=scene.minute(minute + 1))
+            scene.look(minute)
+    assert scene.looks[-1].kind is VerdictKind.BROKEN
+    assert "clock" in scene.looks[-1].reasons[0]
+
+
+def test_pods_that_name_no_version_are_told_apart_by_their_replicaset(scene: Scene) -> None:
+    for minute in range(-60, 6):
+        if minute == 0:
+            scene.open(template="6b7c9d")
+        for pod in ("cart-5d8f6c-abcde", "cart-5d8f6c-fghij"):
+            scene.serve(minute, pod, "", 500, 1)
+        if minute >= 0:
+            scene.serve(minute, "cart-6b7c9d-klmno", "", 500, 100)
+            scene.look(minute)
+    assert scene.looks[-1].kind is VerdictKind.HARMFUL
+    assert scene.looks[-1].evidence[0].join == "replicaset"
