@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from schemas.effects import Effect
 from schemas.messages import cloud_event
 from schemas.topics import Topic, topic_name
 from streams.cli_parts import connected
 from streams.kafka_log import Record, describe_topics, read_range
+from streams.pipeline import effects_of_pod_minutes, summary
+from streams.pod_minutes import is_pod_minutes, minutes, read_rows
 from streams.recording import ORDERED, read_recording, write_recording
 from streams.replay import replay as replay_records
+from streams.replaying import play_pod_minutes, put_back
 from streams.settings import Settings, read_settings
 
 
@@ -53,19 +58,26 @@ def replay(
     ] = False,
 ) -> None:
     """Run a recorded log through the engine again, or put it onto topics for live workers."""
-    from streams.replaying import is_benchmark, replay_benchmark, replay_onto_topics, summary
-
     if through is Through.KAFKA:
-        settings = connected(read_settings())
-        typer.echo(replay_onto_topics(settings, file))
+        typer.echo(_onto_topics(connected(read_settings()), file))
         return
-    said = replay_benchmark(file) if is_benchmark(file) else _effects(file)
+    said = effects_of_pod_minutes(read_rows(file)) if is_pod_minutes(file) else _effects(file)
     if effects:
         for effect in said:
             sys.stdout.buffer.write(cloud_event(effect) + b"\n")
         sys.stdout.buffer.flush()
     else:
         typer.echo(summary(said))
+
+
+def _onto_topics(settings: Settings, file: Path) -> str:
+    if not is_pod_minutes(file):
+        return f"{put_back(settings, file)} entries are on their topics"
+    with Progress(console=Console(stderr=True)) as bar:
+        rows = read_rows(file)
+        task = bar.add_task("minutes", total=sum(1 for _ in minutes(rows)))
+        played = play_pod_minutes(settings, rows, lambda done: bar.update(task, completed=done))
+    return f"{played} minutes were judged; ask `suture releases`"
 
 
 def _effects(file: Path) -> Iterator[Effect]:

@@ -11,9 +11,10 @@ import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import faust
+from faust.exceptions import ProducerSendError
 
 from actions.errors import SignatureError
 from actions.signing import KeyRing
@@ -25,7 +26,7 @@ from schemas.policy import Policy
 from schemas.topics import Topic, topic_name
 from streams import clock
 from streams.ingest import dead_letter, ingest
-from streams.kafka_log import Record, read_range
+from streams.kafka_log import MAX_REQUEST_BYTES, LogError, Record, read_range
 from streams.routing import commands_from, messages_from
 from streams.runtime import Runtime, Step
 from streams.settings import Settings
@@ -33,6 +34,7 @@ from streams.settings import Settings
 logger = logging.getLogger("suture.worker")
 
 EXIT_SEND_FAILED = 70
+_READ_AGAIN_SECONDS = 1.0
 
 
 class KafkaRanges:
@@ -63,14 +65,17 @@ class Outbox:
         self, message: Message, cause: tuple[str, int], partition: int | None = None
     ) -> Awaitable[Any]:
         """Hand a message to the producer; does not wait until it has arrived."""
-        future: Any = await self._app.producer.send(
-            topic_name(message.topic, self._prefix),
-            message.key,
-            message.value,
-            partition,
-            None,
-            list(message.headers),
-        )
+        try:
+            future: Any = await self._app.producer.send(
+                topic_name(message.topic, self._prefix),
+                message.key,
+                message.value,
+                partition,
+                None,
+                list(message.headers),
+            )
+        except ProducerSendError as error:
+            _die(message.topic, error)
         pending = self._pending[cause]
         pending.add(future)
         future.add_done_callback(partial(self._arrived, pending))
@@ -84,12 +89,17 @@ class Outbox:
 
     @staticmethod
     def _arrived(pending: set[Any], future: Any) -> None:
-        if future.cancelled() or future.exception() is not None:
-            # What was said is lost to this process; only the log can say it again, to a new one.
-            logger.critical("send failed", extra={"error": type(future.exception()).__name__})
-            logging.shutdown()
-            os._exit(EXIT_SEND_FAILED)
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if error is not None:
+            _die("a topic", error)
         pending.discard(future)
+
+
+def _die(topic: str, error: BaseException) -> NoReturn:
+    """End the process: what was said is lost to it, and only the log can say it again, to a new one."""
+    logger.critical("send failed", extra={"topic": topic, "error": type(error).__name__})
+    logging.shutdown()
+    os._exit(EXIT_SEND_FAILED)
 
 
 class OrderedShell:
@@ -107,24 +117,44 @@ class OrderedShell:
         self._told: set[int] = set()
 
     async def run(self, stream: Any) -> None:
-        """Apply the topic's entries, one after the other."""
-        async for event in stream.events():
-            await self.take(_record(event.message))
+        """Apply the topic's entries, one after the other.
 
-    async def take(self, record: Record) -> None:
-        """Apply one entry, after whatever lies between it and what was applied last."""
-        if not self._runtime.is_current(record):
-            steps = await asyncio.to_thread(
-                lambda: list(self._runtime.catch_up(record.partition, record.offset))
-            )
+        An entry is acknowledged when all that was said because of it has arrived, so that the group's
+        committed offset tells how far the world has heard; nothing is restored by it.
+        """
+        async for event in stream.noack().events():
+            sent = await self.take(_record(event.message))
+            _acknowledge(event, sent)
+
+    async def take(self, record: Record) -> list[Awaitable[Any]]:
+        """Apply one entry, after whatever lies between it and what was applied last; return what was sent."""
+        sent: list[Awaitable[Any]] = []
+        # Again, when the partition was taken away and dropped while its log was read.
+        while not self._runtime.is_current(record):
+            for step in await self._caught_up(record):
+                sent += await self._publish(step)
+        sent += await self._publish(self._runtime.take(record))
+        await self._save_when_due(record.partition)
+        return sent
+
+    async def _caught_up(self, record: Record) -> list[Step]:
+        """Return what lies between what was applied last and an entry; asks a silent broker again."""
+        while True:
+            try:
+                steps = await asyncio.to_thread(
+                    lambda: list(self._runtime.catch_up(record.partition, record.offset))
+                )
+            except LogError as error:
+                # What was applied before the log broke off was not said: the next try starts over.
+                self._runtime.drop([record.partition])
+                logger.warning("log not read, trying again", extra={"reason": str(error)})
+                await asyncio.sleep(_READ_AGAIN_SECONDS)
+                continue
             logger.info(
                 "partition restored",
                 extra={"topic": self._topic, "partition": record.partition, "entries": len(steps)},
             )
-            for step in steps:
-                await self._publish(step)
-        await self._publish(self._runtime.take(record))
-        await self._save_when_due(record.partition)
+            return steps
 
     async def tick(self) -> None:
         """Put the time, and once the policy, on every partition that this worker holds."""
@@ -148,18 +178,24 @@ class OrderedShell:
         message = observation_message(self._topic, "", body)
         await self._outbox.send(message, ("ticks", partition), partition)
 
-    async def _publish(self, step: Step) -> None:
+    async def _publish(self, step: Step) -> list[Awaitable[Any]]:
+        sent: list[Awaitable[Any]] = []
         cause = (self._topic.value, step.record.partition)
         if step.refused is not None:
             letter = dead_letter(self._topic, step.refused.record, step.refused.reason)
-            await self._outbox.send(letter, cause)
+            sent.append(await self._outbox.send(letter, cause))
         for effect in step.effects:
             for message in messages_from(effect):
                 # Effects stand in the partition of their cause, so that causes rise along it.
                 partition = step.record.partition if message.topic is Topic.EFFECTS else None
-                await self._outbox.send(message, cause, partition)
+                sent.append(await self._outbox.send(message, cause, partition))
             for command in commands_from(effect):
-                await self._outbox.send(_signed(command_message(command), self._keys), cause)
+                if self._keys is None:
+                    # An executor would refuse it. The gate pages when no outcome comes.
+                    logger.error("command not sent, no signing keys", extra={"command": command.id})
+                    continue
+                sent.append(await self._outbox.send(_signed(command_message(command), self._keys), cause))
+        return sent
 
     async def _save_when_due(self, partition: int) -> None:
         moment = asyncio.get_running_loop().time()
@@ -182,12 +218,7 @@ class IngestShell:
     async def run(self, stream: Any) -> None:
         """Ingest the topic's messages; each is acknowledged when all that it became has arrived."""
         async for event in stream.noack().events():
-            sent = [sent async for sent in self._take(_record(event.message))]
-            if sent:
-                gathered = asyncio.gather(*sent)
-                gathered.add_done_callback(_acknowledging(event))
-            else:
-                event.ack()
+            _acknowledge(event, [sent async for sent in self._take(_record(event.message))])
 
     async def _take(self, record: Record) -> AsyncIterator[Awaitable[Any]]:
         try:
@@ -250,10 +281,12 @@ def _app(name: str, settings: Settings, linger: float) -> Any:
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=16 * 1024 * 1024,
+        broker_commit_interval=settings.commit.total_seconds(),
         broker_session_timeout=8.0,
         broker_heartbeat_interval=2.0,
+        consumer_group_instance_id=f"{settings.instance}-{name}" if settings.instance else None,
         producer_linger=linger,
-        producer_max_request_size=10 * 1024 * 1024,
+        producer_max_request_size=MAX_REQUEST_BYTES,
         producer_acks=-1,
     )
 
@@ -293,17 +326,16 @@ def _record(message: Any) -> Record:
     )
 
 
-def _signed(message: Message, keys: KeyRing | None) -> Message:
-    if keys is None:
-        return message
+def _signed(message: Message, keys: KeyRing) -> Message:
     header = (SIGNATURE_HEADER, keys.sign(message.value))
     return Message(
         topic=message.topic, key=message.key, value=message.value, headers=(*message.headers, header)
     )
 
 
-def _acknowledging(event: Any) -> Callable[[Any], None]:
-    def done(_: Any) -> None:
+def _acknowledge(event: Any, sent: list[Awaitable[Any]]) -> None:
+    """Acknowledge an event when all that was sent because of it has arrived."""
+    if not sent:
         event.ack()
-
-    return done
+        return
+    asyncio.gather(*sent).add_done_callback(lambda _: event.ack())

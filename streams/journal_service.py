@@ -11,7 +11,7 @@ from schemas.messages import read_effect
 from schemas.topics import Topic, topic_name
 from streams import clock
 from streams.ingest import dead_letter
-from streams.kafka_log import GroupReader, LogWriter, Record
+from streams.kafka_log import GroupReader, LogWriter, Record, cluster_id
 from streams.settings import Settings
 
 logger = logging.getLogger("suture.journal")
@@ -24,7 +24,12 @@ def run_journal(settings: Settings, stop: Event) -> None:
         LogError: Kafka cannot be reached.
         OSError: a file could not be written.
     """
-    journal = Journal(settings.journal, clock=clock.now, limits=FlushLimits(age=settings.flush))
+    journal = Journal(
+        settings.journal,
+        clock=clock.now,
+        limits=FlushLimits(age=settings.flush),
+        log=cluster_id(settings.bootstrap),
+    )
     for finding in journal.findings:
         logger.warning("journal finding", extra={"finding": finding})
     topic = topic_name(Topic.EFFECTS, settings.prefix)
@@ -36,7 +41,13 @@ def run_journal(settings: Settings, stop: Event) -> None:
         known = journal.resume_offsets()
         return {(topic, partition): known[partition] for partition in partitions if partition in known}
 
-    reader = GroupReader(settings.bootstrap, [topic], f"{settings.prefix}suture-journal", start_at)
+    def let_go(places: Iterable[tuple[str, int]]) -> None:
+        # Whoever reads them next goes on from the files.
+        journal.flush()
+        journal.refresh(partition for _, partition in places)
+
+    group = f"{settings.prefix}suture-journal"
+    reader = GroupReader(settings.bootstrap, [topic], group, start_at, let_go, settings.instance)
     with LogWriter(settings.bootstrap, settings.prefix) as writer:
         try:
             while not stop.is_set():
@@ -61,5 +72,10 @@ def _append(journal: Journal, writer: LogWriter, records: list[Record]) -> None:
         # Before the journal's files move past them.
         writer.flush()
     for partition, rows in by_partition.items():
-        journal.append(partition, rows)
+        appended = journal.append(partition, rows)
+        if appended.missing:
+            logger.error(
+                "effects are missing from the log",
+                extra={"partition": partition, "missing": appended.missing},
+            )
     journal.flush_due()

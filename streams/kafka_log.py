@@ -24,7 +24,7 @@ from schemas.messages import Message
 from schemas.topics import PARTITIONS, TOPICS, Topic, TopicSpec, topic_name
 
 _FETCH_BYTES = 16 * 1024 * 1024
-_MAX_REQUEST_BYTES = 10 * 1024 * 1024
+MAX_REQUEST_BYTES = max(spec.max_message_bytes for spec in TOPICS)
 _TOPICS_SHOW_SECONDS = 30
 
 
@@ -183,6 +183,58 @@ def end_offsets(bootstrap: str, topics: Sequence[str]) -> dict[tuple[str, int], 
         consumer.close()
 
 
+def cluster_id(bootstrap: str) -> str:
+    """Return the id that a Kafka cluster gave itself when it was made.
+
+    Raises:
+        LogError: the broker cannot be reached.
+    """
+    with _admin(bootstrap) as admin:
+        return str(admin.describe_cluster()["cluster_id"])
+
+
+class Lag:
+    """Tells how far a group is behind the ends of topics.
+
+    Raises:
+        LogError: the broker cannot be reached.
+    """
+
+    def __init__(self, bootstrap: str, group: str, topics: Sequence[str]) -> None:
+        self._bootstrap, self._group = bootstrap, group
+        self._consumer = _consumer(bootstrap)
+        self._places = [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in sorted(self._consumer.partitions_for_topic(topic) or ())
+        ]
+        try:
+            self._admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), client_id="suture")
+        except (KafkaError, ValueError) as error:
+            raise LogError(_unreachable(bootstrap, error)) from error
+
+    def entries(self) -> int:
+        """Return how many entries the group has not acknowledged, over all partitions.
+
+        Raises:
+            LogError: the broker cannot be reached.
+        """
+        try:
+            ends = self._consumer.end_offsets(self._places)
+            committed = self._admin.list_group_offsets({self._group: self._places})[self._group]
+        except KafkaError as error:
+            raise LogError(_unreachable(self._bootstrap, error)) from error
+        return sum(
+            max(0, end - max(0, committed[place].offset if place in committed else 0))
+            for place, end in ends.items()
+        )
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._consumer.close()
+        self._admin.close()
+
+
 class LogWriter:
     """Sends messages and knows which have arrived.
 
@@ -197,7 +249,7 @@ class LogWriter:
                 bootstrap_servers=bootstrap.split(","),
                 acks="all",
                 linger_ms=linger_ms,
-                max_request_size=_MAX_REQUEST_BYTES,
+                max_request_size=MAX_REQUEST_BYTES,
                 delivery_timeout_ms=30_000,
                 request_timeout_ms=15_000,
             )
@@ -251,6 +303,8 @@ class GroupReader:
         group: Group id; members share the partitions.
         start_at: Called with the partitions that were assigned; returns where to start in each that has
             a place of its own to go on from, such as the journal's files.
+        let_go: Called with the partitions that are taken away.
+        instance: A name that is kept over restarts; "" for none.
 
     Raises:
         LogError: the broker cannot be reached.
@@ -262,11 +316,13 @@ class GroupReader:
         topics: Sequence[str],
         group: str,
         start_at: Callable[[Iterable[tuple[str, int]]], Mapping[tuple[str, int], int]] | None = None,
+        let_go: Callable[[Iterable[tuple[str, int]]], None] | None = None,
+        instance: str = "",
     ) -> None:
         self._bootstrap = bootstrap
         try:
-            self._consumer = _consumer(bootstrap, group)
-            self._consumer.subscribe(list(topics), listener=_Seeker(self._consumer, start_at))
+            self._consumer = _consumer(bootstrap, group, instance)
+            self._consumer.subscribe(list(topics), listener=_Seeker(self._consumer, start_at, let_go))
         except KafkaError as error:
             raise LogError(_unreachable(bootstrap, error)) from error
 
@@ -348,11 +404,14 @@ class _Seeker(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
         self,
         consumer: Any,
         start_at: Callable[[Iterable[tuple[str, int]]], Mapping[tuple[str, int], int]] | None,
+        let_go: Callable[[Iterable[tuple[str, int]]], None] | None,
     ) -> None:
-        self._consumer, self._start_at = consumer, start_at
+        self._consumer, self._start_at, self._let_go = consumer, start_at, let_go
 
-    def on_partitions_revoked(self, revoked: object) -> None:
-        """Nothing: positions are kept elsewhere."""
+    def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        """Let go."""
+        if self._let_go is not None:
+            self._let_go([(place.topic, place.partition) for place in revoked])
 
     def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         """Seek."""
@@ -363,11 +422,12 @@ class _Seeker(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
             self._consumer.seek(TopicPartition(topic, partition), offset)
 
 
-def _consumer(bootstrap: str, group: str | None = None) -> Any:
+def _consumer(bootstrap: str, group: str | None = None, instance: str = "") -> Any:
     try:
         return KafkaConsumer(
             bootstrap_servers=bootstrap.split(","),
             group_id=group,
+            group_instance_id=f"{instance}-{group}" if instance else None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=_FETCH_BYTES,

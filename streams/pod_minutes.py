@@ -101,14 +101,19 @@ def minutes(rows: list[Row], rule: Rule | None = None) -> Iterator[Minute]:
     opened: set[str] = set()
     # Ticks come when a minute's samples are in: a little after the full minute.
     end_s = rows[0]["ts"] // _MINUTE * _MINUTE + judge.lateness // timedelta(seconds=1)
-    start = 0
+    patience = judge.watch // timedelta(minutes=1)
+    start = quiet = 0
     while start < len(rows):
         end = start
         while end < len(rows) and rows[end]["ts"] <= end_s:
             end += 1
         yield Minute(messages=tuple(_messages(rows[start:end], opened)), ticks=_ticks(end_s))
+        quiet = 0 if end > start else quiet + 1
         start, end_s = end, end_s + _MINUTE
-    for _ in range(judge.watch // timedelta(minutes=1)):
+        if quiet > patience and start < len(rows):
+            # Every watch is over: nothing happens until the next line.
+            end_s += max(0, rows[start]["ts"] - end_s) // _MINUTE * _MINUTE
+    for _ in range(patience):
         yield Minute(messages=(), ticks=_ticks(end_s))
         end_s += _MINUTE
 

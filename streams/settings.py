@@ -24,6 +24,8 @@ class Settings:
             `SUTURE_TICK_SECONDS`.
         snapshot: How often state is saved. Shorter restarts sooner and writes more.
             `SUTURE_SNAPSHOT_SECONDS`.
+        commit: How often a worker says how far it has come. Shorter shows lag sooner and asks more of
+            the broker; nothing is restored by it. `SUTURE_COMMIT_SECONDS`.
         flush: How long the journal collects effects before it writes a file. Shorter answers `why`
             sooner and makes more files. `SUTURE_FLUSH_SECONDS`.
         keys: Signing keys as `id:base64,id:base64`; the first signs, all verify. `SUTURE_KEYS`, or a
@@ -33,6 +35,9 @@ class Settings:
         clusters: Names of the clusters that an executor serves, comma-separated. `SUTURE_CLUSTERS`.
         processes: Folder of the local workloads that an executor serves. `SUTURE_PROCESSES`.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
+        instance: A name that this process keeps over restarts and shares with no other, such as a
+            StatefulSet's pod: one that was killed then goes on with its partitions at once, instead
+            of after the group's session timeout. "" for none. `SUTURE_INSTANCE`.
     """
 
     bootstrap: str = ""
@@ -42,12 +47,14 @@ class Settings:
     replication: int = 1
     tick: timedelta = timedelta(seconds=5)
     snapshot: timedelta = timedelta(seconds=30)
+    commit: timedelta = timedelta(seconds=3)
     flush: timedelta = timedelta(seconds=5)
     keys: str = ""
     tokens: str = ""
     clusters: tuple[str, ...] = ("default",)
     processes: Path | None = None
     listen: str = "127.0.0.1:4318"
+    instance: str = ""
 
     def __repr__(self) -> str:
         """Return what may be shown: never a key or a token."""
@@ -80,6 +87,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         replication=_whole(given, "SUTURE_REPLICATION", 1),
         tick=_seconds(given, "SUTURE_TICK_SECONDS", 5),
         snapshot=_seconds(given, "SUTURE_SNAPSHOT_SECONDS", 30),
+        commit=_seconds(given, "SUTURE_COMMIT_SECONDS", 3),
         flush=_seconds(given, "SUTURE_FLUSH_SECONDS", 5),
         keys=_secret(given, "SUTURE_KEYS"),
         tokens=_secret(given, "SUTURE_TOKENS"),
@@ -88,6 +96,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         processes=Path(processes) if processes else None,
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
+        instance=text("SUTURE_INSTANCE", ""),
     )
 
 
@@ -101,12 +110,14 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_REPLICATION": str(settings.replication),
         "SUTURE_TICK_SECONDS": str(settings.tick.total_seconds()),
         "SUTURE_SNAPSHOT_SECONDS": str(settings.snapshot.total_seconds()),
+        "SUTURE_COMMIT_SECONDS": str(settings.commit.total_seconds()),
         "SUTURE_FLUSH_SECONDS": str(settings.flush.total_seconds()),
         "SUTURE_KEYS": settings.keys,
         "SUTURE_TOKENS": settings.tokens,
         "SUTURE_CLUSTERS": ",".join(settings.clusters),
         "SUTURE_PROCESSES": str(settings.processes or ""),
         "SUTURE_LISTEN": settings.listen,
+        "SUTURE_INSTANCE": settings.instance,
     }
     return {name: value for name, value in variables.items() if value}
 
