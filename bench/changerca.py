@@ -22,7 +22,8 @@ import numpy as np
 import scipy
 
 from bench.changerca_data import Change, changes_of, posing
-from bench.changerca_scores import aa_figures, figures
+from bench.changerca_scores import aa_figures, figures, mute_pods
+from bench.through_kafka import effects_through_kafka
 from schemas.effects import Effect
 from schemas.observations import VerdictReached
 from schemas.orders import Command, CommandKind, Decision
@@ -115,6 +116,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/bench/changerca"))
     parser.add_argument("--verdicts", type=Path)
     parser.add_argument("--aa", action="store_true", help="quiet pods posing as canaries")
+    parser.add_argument(
+        "--through",
+        choices=("engine", "kafka"),
+        default="engine",
+        help="kafka: the same lines through real topics, workers and the journal",
+    )
     given = parser.parse_args(arguments)
     started, cpu = time.perf_counter(), time.process_time()
     source = given.data / "replay.jsonl.gz"
@@ -123,13 +130,14 @@ def main(arguments: list[str] | None = None) -> None:
     if given.aa:
         rows, changes = posing(rows, changes)
     print(f"{len(changes)} changes, {len(rows)} lines", file=sys.stderr)
-    results = collect(effects_of_pod_minutes(rows), changes)
+    through = effects_through_kafka if given.through == "kafka" else effects_of_pod_minutes
+    results = collect(through(rows), changes)
     if given.verdicts is not None:
         lines = (json.dumps(line) + "\n" for line in verdict_lines(results, changes, given.aa))
         given.verdicts.write_text("".join(lines))
     outcome = {change.id: results.changes[change.id].at for change in changes}
     found = (
-        aa_figures(outcome)
+        aa_figures(outcome, mute_pods(rows, changes))
         if given.aa
         else figures(changes, outcome, results.rankings, given.data / "labels.csv")
     )

@@ -7,15 +7,34 @@ from statistics import median
 from typing import Any
 
 from bench.changerca_data import Change
+from streams.pod_minutes import Row
 
 
-def aa_figures(outcome: dict[str, int | None]) -> dict[str, Any]:
-    """Return how many quiet pods were rolled back."""
-    rolled_back = sum(at is not None for at in outcome.values())
+def aa_figures(outcome: dict[str, int | None], mute: set[str]) -> dict[str, Any]:
+    """Return how many quiet pods were rolled back.
+
+    Args:
+        outcome: When each posing pod was rolled back.
+        mute: Those that said nothing at all while they posed.
+    """
+    rolled_back = {name for name, at in outcome.items() if at is not None}
     return {
-        "share": rolled_back / len(outcome) if outcome else None,
-        "counts": {"pods": len(outcome), "rolled_back": rolled_back},
+        "share": len(rolled_back) / len(outcome) if outcome else None,
+        "counts": {
+            "pods": len(outcome),
+            "rolled_back": len(rolled_back),
+            "mute": len(mute),
+            "mute_rolled_back": len(rolled_back & mute),
+        },
     }
+
+
+def mute_pods(rows: list[Row], changes: list[Change]) -> set[str]:
+    """Return the posing pods that said nothing while they posed."""
+    heard = {
+        (row["environment"], row["pod"]) for row in rows if row["kind"] == "metric" and row["version"] == "v2"
+    }
+    return {change.id for change in changes if (change.environment, change.pod) not in heard}
 
 
 def figures(

@@ -111,5 +111,5 @@ def test_quiet_pods_that_pose_as_canaries_are_not_rolled_back(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = run(capsys, "--data", str(data), "--aa")
-    assert found["counts"] == {"pods": 6, "rolled_back": 0}
+    assert found["counts"] == {"pods": 6, "rolled_back": 0, "mute": 0, "mute_rolled_back": 0}
     assert found["share"] == 0.0
