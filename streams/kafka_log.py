@@ -17,7 +17,7 @@ from kafka import (
     TopicPartition,
 )
 from kafka.admin import NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import CoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError
 
 from schemas.errors import SutureError
 from schemas.messages import Message
@@ -222,6 +222,9 @@ class Lag:
         try:
             ends = self._consumer.end_offsets(self._places)
             committed = self._admin.list_group_offsets({self._group: self._places})[self._group]
+        except CoordinatorNotAvailableError:
+            # A broker that is new makes the groups' own topic at the first question.
+            return 1
         except KafkaError as error:
             raise LogError(_unreachable(self._bootstrap, error)) from error
         return sum(
