@@ -8,6 +8,7 @@ PARTITIONS = 12
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _MAX_MESSAGE_BYTES = 10 * 1024 * 1024
+_HEADERS_BYTES = 64 * 1024
 
 
 class Topic(StrEnum):
@@ -37,6 +38,7 @@ class TopicSpec:
         is_public: Others may rely on its form.
         retention_ms: How long entries are kept; -1 for good.
         is_compacted: Only the newest entry of a key is kept.
+        max_message_bytes: Of one entry with its headers.
     """
 
     topic: Topic
@@ -46,6 +48,7 @@ class TopicSpec:
     retention_ms: int = 7 * _DAY_MS
     is_compacted: bool = False
     partitions: int = PARTITIONS
+    max_message_bytes: int = _MAX_MESSAGE_BYTES
     headers: tuple[tuple[str, str], ...] = field(default=())
 
     @property
@@ -54,7 +57,7 @@ class TopicSpec:
         return {
             "cleanup.policy": "compact" if self.is_compacted else "delete",
             "retention.ms": str(self.retention_ms),
-            "max.message.bytes": str(_MAX_MESSAGE_BYTES),
+            "max.message.bytes": str(self.max_message_bytes),
         }
 
 
@@ -127,6 +130,8 @@ TOPICS: tuple[TopicSpec, ...] = (
         value="the original bytes",
         is_public=True,
         retention_ms=30 * _DAY_MS,
+        # The largest message of another topic, and why it was refused.
+        max_message_bytes=_MAX_MESSAGE_BYTES + _HEADERS_BYTES,
         headers=(
             ("suture-reason", "why it was refused"),
             ("suture-position", "topic/partition/offset it stood at"),

@@ -62,7 +62,9 @@ class ExecutorService:
         self._keys, self._executor, self._ledger = keys, executor, ledger
         commands = topic_name(Topic.COMMANDS, settings.prefix)
         self._outcomes = TopicTail(settings.bootstrap, topic_name(Topic.OUTCOMES, settings.prefix))
-        self._reader = GroupReader(settings.bootstrap, [commands], f"{settings.prefix}suture-executor")
+        self._reader = GroupReader(
+            settings.bootstrap, [commands], f"{settings.prefix}suture-executor", instance=settings.instance
+        )
         self._writer = LogWriter(settings.bootstrap, settings.prefix)
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="action")
         self._lanes: dict[tuple[str, int], _Lane] = {}

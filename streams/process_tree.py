@@ -1,9 +1,11 @@
 """Everything in one process tree on this machine: the parts as children, restarted when they die."""
 
 import base64
+import hashlib
 import logging
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -62,6 +64,7 @@ class ProcessTree:
         self._environment = {**os.environ, **environment_of(settings), "PYTHONUNBUFFERED": "1"}
         self._children = [_Child(name=name, arguments=list(arguments)) for name, arguments in parts.items()]
         self._log = log
+        self._instance = settings.instance or _instance_of(settings)
         self.restarts = 0
 
     def start(self) -> None:
@@ -113,12 +116,18 @@ class ProcessTree:
             stderr = stack.enter_context(self._log.open("ab")) if self._log else None
             child.process = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", *child.arguments],
-                env=self._environment,
+                env={**self._environment, "SUTURE_INSTANCE": f"{self._instance}-{child.name}"},
                 stdout=stderr,
                 stderr=stderr,
                 start_new_session=True,
             )
         child.started = time.monotonic()
+
+
+def _instance_of(settings: Settings) -> str:
+    """Return a name of this tree that outlives it: the machine and the folder of its data."""
+    folder = hashlib.sha256(str(settings.data.resolve()).encode()).hexdigest()[:8]
+    return f"{socket.gethostname()}-{folder}"
 
 
 def run_parts(settings: Settings, parts: Mapping[str, list[str]]) -> int:
