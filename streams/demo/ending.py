@@ -9,6 +9,7 @@ from feature_store.sql import Format, render, run_query
 from feature_store.telling import tell
 from feature_store.views import connect
 from feature_store.why import why
+from schemas.orders import OutcomeKind
 from streams.demo.story import BAD, Ending, Fate
 from streams.demo.waiting import Patience, TooLateError
 
@@ -61,7 +62,8 @@ def facts(fate: Fate) -> list[str]:
     if fate.problem:
         return [f"NOT AS IT SHOULD BE: {fate.problem}"]
     if not fate.is_undone:
-        what = "judged healthy and promoted" if fate.outcome else "judged healthy and left alone"
+        is_promoted = fate.outcome is not None and fate.outcome.kind is OutcomeKind.DONE
+        what = f"judged healthy and {'promoted' if is_promoted else 'left alone'}"
         return [f"{fate.version} (good): {what}; {fate.sent:,} requests, {fate.bad:,} of them bad"]
     lines = [f"{fate.version} ({fate.fault.told}): detected and rolled back by the executor"]
     if fate.outcome is not None:

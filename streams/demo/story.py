@@ -26,6 +26,7 @@ class Plan:
         watch_s: How long a release is watched.
         settle_s: Traffic between the two releases.
         slack_s: How much longer than its watch a release's fate may take to be sealed.
+        good_s: How long a good release usually takes; its watch when None.
         start_s: How long starting usually takes.
         undo_s: How long a bad release usually lives.
         recovery_s: How long the judge may take to say that the service is well again.
@@ -36,6 +37,7 @@ class Plan:
     settle_s: float
     slack_s: float = 45.0
     recovery_s: float = 60.0
+    good_s: float | None = None
     start_s: float = 20.0
     undo_s: float = 20.0
 
@@ -91,7 +93,7 @@ class Ending:
 def phases(plan: Plan, fault: Fault, *, promotes: bool = True) -> list[Phase]:
     """Return the parts of the story with the time that each usually takes."""
     end = "promoted" if promotes else "left alone"
-    judging_s = plan.watch_s + 6
+    judging_s = (plan.good_s or plan.watch_s) + 6
     told: list[tuple[Act, str, float]] = [
         (Act.START, "start Kafka, Suture and the shop", plan.start_s),
         (Act.BASELINE, f"traffic on {FIRST}, to know what is normal", plan.baseline_s),

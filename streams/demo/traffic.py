@@ -9,7 +9,7 @@ from datetime import datetime
 from http.client import HTTPConnection, HTTPException
 
 from streams import clock
-from streams.demo.shop import ROUTE
+from streams.demo.shop import ROUTE as CHECKOUT
 
 RATE_MAX = 200.0
 SLOW_SECONDS = 0.1
@@ -135,12 +135,15 @@ class Traffic:
         places: Returns what is ready now; asked several times a second, from one of the threads.
         rate: Requests per second over all places; at most `RATE_MAX`.
         tally: Where they are counted.
+        route: Path that is asked for.
     """
 
-    def __init__(self, places: Callable[[], Sequence[Place]], rate: float, tally: Tally) -> None:
+    def __init__(
+        self, places: Callable[[], Sequence[Place]], rate: float, tally: Tally, route: str = CHECKOUT
+    ) -> None:
         if not 0 < rate <= RATE_MAX:
             raise ValueError(f"rate is {rate}, expected more than 0 and at most {RATE_MAX} a second")
-        self._places, self._rate, self._tally = places, rate, tally
+        self._places, self._rate, self._tally, self._route = places, rate, tally, route
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._known: Sequence[Place] = ()
@@ -191,7 +194,7 @@ class Traffic:
         version, is_failed = place.version, False
         connection = HTTPConnection(place.address, timeout=_TIMEOUT_SECONDS)
         try:
-            connection.request("GET", ROUTE)
+            connection.request("GET", self._route)
             answer = connection.getresponse()
             answer.read()
             version = answer.getheader("X-Version") or version
