@@ -17,7 +17,7 @@ from kafka import (
     TopicPartition,
 )
 from kafka.admin import NewTopic
-from kafka.errors import CoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from schemas.errors import SutureError
 from schemas.messages import Message
@@ -222,10 +222,10 @@ class Lag:
         try:
             ends = self._consumer.end_offsets(self._places)
             committed = self._admin.list_group_offsets({self._group: self._places})[self._group]
-        except CoordinatorNotAvailableError:
-            # A broker that is new makes the groups' own topic at the first question.
-            return 1
         except KafkaError as error:
+            if error.retriable:
+                # A broker that is new makes the groups' own topic at the first question, and moves it about.
+                return 1
             raise LogError(_unreachable(self._bootstrap, error)) from error
         return sum(
             max(0, end - max(0, committed[place].offset if place in committed else 0))
