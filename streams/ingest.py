@@ -1,22 +1,29 @@
 """From public messages to observations: decode, refuse, join to a service and re-key. Stateless."""
 
+from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from schemas.cdevents import read_deploy
 from schemas.cloudevents import read_record
 from schemas.errors import SchemaError
 from schemas.keys import service_key
 from schemas.messages import Message, observation_message, read_outcome
-from schemas.observations import Body, Origin, OutcomeReported
+from schemas.observations import Body, LogBatch, Origin, OutcomeReported
 from schemas.otlp_logs import read_logs
 from schemas.otlp_metrics import read_metrics
 from schemas.otlp_values import Refused
+from schemas.samples import SampleBatch
 from schemas.topics import Topic
 from streams.kafka_log import Record
 
 REASON_HEADER = "suture-reason"
 POSITION_HEADER = "suture-position"
+
+LARGEST_BYTES = 8 * 1024 * 1024
+"""Bytes of an observation beyond which a batch is divided; with its headers it must fit into a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,14 +109,48 @@ def dead_letter(topic: Topic, record: Record, reason: str) -> Message:
 
 
 def _observed(topic: Topic, record: Record, bodies: Iterable[tuple[Topic, str, Body]]) -> tuple[Message, ...]:
-    return tuple(
-        observation_message(
-            into,
-            key,
-            body,
-            Origin(topic=topic.value, partition=record.partition, offset=record.offset, index=index),
+    messages: list[Message] = []
+    waiting = deque(bodies)
+    while waiting:
+        into, key, body = waiting.popleft()
+        place = Origin(
+            topic=topic.value, partition=record.partition, offset=record.offset, index=len(messages)
         )
-        for index, (into, key, body) in enumerate(bodies)
+        message = observation_message(into, key, body, place)
+        halves = _halves(body) if len(message.value) > LARGEST_BYTES else ()
+        if halves:
+            waiting.extendleft((into, key, half) for half in reversed(halves))
+        else:
+            messages.append(message)
+    return tuple(messages)
+
+
+def _halves(body: Body) -> tuple[Body, ...]:
+    """Return a batch as two; nothing when there is nothing to divide.
+
+    OTLP names an attribute's key once a point, a batch once a series: what fits into a message of the one
+    form need not fit into one of the other.
+    """
+    match body:
+        case SampleBatch() if len(body) > 1:
+            middle = len(body) // 2
+            return (_part(body, slice(None, middle)), _part(body, slice(middle, None)))
+        case LogBatch() if len(body.lines) > 1:
+            middle = len(body.lines) // 2
+            return (replace(body, lines=body.lines[:middle]), replace(body, lines=body.lines[middle:]))
+        case _:
+            return ()
+
+
+def _part(batch: SampleBatch, rows: slice) -> SampleBatch:
+    """Return some of a batch's samples, with the series that they need."""
+    needed, ids = np.unique(batch.series_ids[rows], return_inverse=True)
+    return replace(
+        batch,
+        series=tuple(batch.series[number] for number in needed.tolist()),
+        series_ids=ids.astype(np.int32),
+        times_ms=batch.times_ms[rows],
+        values=batch.values[rows],
     )
 
 
