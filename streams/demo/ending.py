@@ -14,9 +14,9 @@ from streams.demo.story import BAD, Ending, Fate
 from streams.demo.waiting import Patience, TooLateError
 
 QUERY = """\
-SELECT version, state, verdict, round(confidence, 6) AS confidence, action, outcome, recovery,
-       round(seconds_from_damage_to_undo, 1) AS damage_to_undo_s
-FROM releases ORDER BY started_at"""
+SELECT d.version, d.playbook, d.rule, round(d.confidence, 6) AS confidence, r.state, r.recovery,
+       round(r.seconds_from_damage_to_undo, 1) AS damage_to_undo_s
+FROM decisions AS d JOIN releases AS r USING (release) ORDER BY d.happened_at"""
 """What the demonstration asks the decision log at its end."""
 
 _JOURNAL_SECONDS = 15.0

@@ -52,10 +52,11 @@ class PlainShow:
         traffic = traffic_line(self._scene.tally)
         if traffic:
             self._write(f"   {traffic}")
-        if self._scene.on_trial is not None:
-            evidence = evidence_line(self._scene.on_trial.story)
+        trial = self._scene.on_trial
+        if trial is not None and trial.story.outcome is None:
+            evidence = evidence_line(trial.story)
             if evidence:
-                self._write(f"   evidence against {self._scene.on_trial.version}: {evidence}")
+                self._write(f"   evidence against {trial.version}: {evidence}")
 
     def _write(self, text: str) -> None:
         self._out.write(f"{clock.now():%H:%M:%S} {text}\n")

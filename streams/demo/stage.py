@@ -5,7 +5,7 @@ from typing import Protocol
 
 from schemas.keys import ReleaseId
 from streams.demo.fault import Fault
-from streams.demo.heard import Ear
+from streams.demo.heard import Story
 from streams.demo.scene import Scene
 from streams.demo.waiting import Patience
 
@@ -38,6 +38,13 @@ class World(Protocol):
         """Return whether every instance runs this version, and no other is left."""
 
 
+class Listener(Protocol):
+    """Who hears what Suture says."""
+
+    def story(self, release: ReleaseId) -> Story:
+        """Return what was said of a release so far; it goes on changing."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Stage:
     """All that the story works with.
@@ -49,6 +56,6 @@ class Stage:
 
     world: World
     scene: Scene
-    ear: Ear
+    ear: Listener
     patience: Patience
     promotes: bool = True

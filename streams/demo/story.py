@@ -196,6 +196,8 @@ def _wait(stage: Stage, is_settled: Callable[[], bool], seconds: float, otherwis
         stage.patience.until(is_settled, otherwise, seconds)
     except TooLateError:
         return otherwise
+    finally:
+        stage.scene.listen()
     return ""
 
 
