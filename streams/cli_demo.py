@@ -1,10 +1,12 @@
 """The command that shows what Suture does."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from schemas.errors import SettingsError
 from streams.demo.fault import Fault
 from streams.settings import read_settings
 
@@ -37,11 +39,27 @@ def demo(
     """Release a good version and a bad one of a small service, for real, and watch; two minutes."""
     from streams.demo.session import Options
 
+    _require("opentelemetry.exporter.otlp.proto.http", "demo")
     options = Options(fault=fault, seconds=seconds, rate=rate, keep=keep, live=live)
     if kubernetes:
+        _require("kubernetes", "kubernetes")
         from streams.demo.cluster_run import run_cluster_demo
 
         raise typer.Exit(run_cluster_demo(read_settings(), options))
     from streams.demo.run import run_demo
 
     raise typer.Exit(run_demo(read_settings(), options))
+
+
+def _require(module: str, extra: str) -> None:
+    """Refuse to begin what would fail in the middle.
+
+    Raises:
+        SettingsError: a package is not installed.
+    """
+    try:
+        is_there = find_spec(module) is not None
+    except ModuleNotFoundError:
+        is_there = False
+    if not is_there:
+        raise SettingsError(f"{module} is not installed, expected it by: pip install 'suture[{extra}]'")

@@ -14,7 +14,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from schemas.errors import SutureError
+from schemas.errors import SettingsError, SutureError
 from streams.demo.fault import Fault
 from streams.demo.plain import PlainShow
 from streams.demo.scene import Scene
@@ -95,13 +95,16 @@ def run_session(
         plan: How long things may take.
         options: What the user asked for.
         body: Plays it. What it puts on the stack is stopped in any case.
+
+    Raises:
+        SettingsError: the folder to keep everything in holds something already.
     """
     stop = stop_flag()
     if hasattr(signal, "SIGHUP"):
         # A terminal that is closed must not leave anything running either.
         signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     seconds = START_SECONDS + plan.baseline_s + plan.settle_s + 2 * (plan.watch_s + plan.slack_s)
-    folder = options.keep or Path(tempfile.mkdtemp(prefix="suture-demo-"))
+    folder = _folder(options.keep)
     problem = ""
     session = Session(scene, folder, stop, seconds + plan.recovery_s, live=options.live)
     try:
@@ -116,6 +119,19 @@ def run_session(
     except SutureError as error:
         problem = "stopped as asked" if stop.is_set() else str(error)
     return _told(problem, folder, is_kept=options.keep is not None, was_stopped=stop.is_set())
+
+
+def _folder(keep: Path | None) -> Path:
+    """Return where everything is kept.
+
+    Raises:
+        SettingsError: the folder that was asked for holds something already.
+    """
+    if keep is None:
+        return Path(tempfile.mkdtemp(prefix="suture-demo-"))
+    if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        raise SettingsError(f"{keep} holds something already, expected a new folder or an empty one")
+    return keep.resolve()
 
 
 def _told(problem: str, folder: Path, *, is_kept: bool, was_stopped: bool) -> int:
