@@ -32,10 +32,13 @@ def learn_template(window: ServiceWindow, release: Release) -> TemplateHash:
     """Return the release's template: as the event named it, or as its new pods show it; "" when unknown.
 
     New pods are those of a template that did not speak before the release. Where several came, the one
-    with the release's version that spoke first is meant.
+    with the release's version that spoke first is meant. A named template that no pod carries yields to
+    new pods that name the release's version: the event and the pods call it by different names, and the
+    canary must not pass for silent.
     """
-    if release.template:
-        return release.template
+    named = release.template
+    if named and any(_carries(pod, named) for pod in window.pods.values()):
+        return named
     start_ms = to_ms(release.started_at)
     old = set(window.serving_templates(release.started_at))
     fresh = [
@@ -43,12 +46,20 @@ def learn_template(window: ServiceWindow, release: Release) -> TemplateHash:
         for pod in window.pods.values()
         if pod.template
         and pod.template not in old
-        and (not pod.version or pod.version == release.version)
+        and (pod.version == release.version or not (pod.version or named))
         and pod.born_ms is not None
         and pod.born_ms >= start_ms
     ]
     first = min(fresh, key=lambda pod: (pod.born_ms or 0, pod.template), default=None)
-    return first.template if first is not None else NO_TEMPLATE
+    return first.template if first is not None else named or NO_TEMPLATE
+
+
+def _carries(pod: Pod, template: TemplateHash) -> bool:
+    """Return whether a pod runs a template, by its own word or by the name that its ReplicaSet gave it."""
+    if pod.template:
+        return pod.template == template
+    named = _POD_OF_REPLICASET.fullmatch(pod.name)
+    return named is not None and named.group(1) == template
 
 
 def sides(window: ServiceWindow, release: Release, template: TemplateHash) -> Sides:
@@ -88,8 +99,7 @@ def _runs(
     if template:
         if pod.template:
             return pod.template == template, "template"
-        named = _POD_OF_REPLICASET.fullmatch(pod.name)
-        if named and named.group(1) == template:
+        if _carries(pod, template):
             return True, "replicaset"
     if is_same_version:
         is_new = pod.born_ms is not None and pod.born_ms >= start_ms

@@ -25,6 +25,7 @@ class ReleaseWatch:
 
     Attributes:
         template: The release's pod template, named or learnt; "" while unknown.
+        is_template_seen: A pod carries it, so it is settled.
         looked_until: End (exclusive) of the intervals that were looked at, as an interval index.
         convicted_at: When evidence first crossed its threshold.
         first_bad_at: Start of the first interval that counts against it.
@@ -38,6 +39,7 @@ class ReleaseWatch:
     release: Release
     opened_at: AwareDatetime
     template: TemplateHash = NO_TEMPLATE
+    is_template_seen: bool = False
     looked_until: int = 0
     convicted_at: AwareDatetime | None = None
     convicted_by: dict[str, str] = field(default_factory=dict)
@@ -105,7 +107,9 @@ def look(
     if end <= watch.looked_until and not is_final:
         return None
     watch.looked_until = max(end, watch.looked_until)
-    watch.template = watch.template or learn_template(window, watch.release)
+    if not watch.is_template_seen:
+        watch.template = learn_template(window, watch.release)
+        watch.is_template_seen = any(pod.template == watch.template != "" for pod in window.pods.values())
     # What is not kept any more cannot be looked at, however long ago a deploy event says it began.
     start = max(to_ms(watch.release.started_at) // window.width_ms, window.floor)
     quiet = max(start - rule.judge.quiet // rule.judge.interval, window.floor)

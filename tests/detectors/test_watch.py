@@ -162,3 +162,16 @@ def test_pods_that_name_no_version_are_told_apart_by_their_replicaset(scene: Sce
             scene.look(minute)
     assert scene.looks[-1].kind is VerdictKind.HARMFUL
     assert scene.looks[-1].evidence[0].join == "replicaset"
+
+
+def test_a_template_that_no_pod_carries_does_not_make_the_canary_silent(scene: Scene) -> None:
+    for minute in range(-60, 14):
+        if minute == 0:
+            scene.open(template="what-ci-calls-it", version="2")
+        for pod in ("a", "b"):
+            scene.serve(minute, pod, "5d8f6c", 500, 1, version="1")
+        if minute >= 0:
+            scene.serve(minute, "c", "6b7c9d", 500, 1, version="2")
+            scene.look(minute)
+    assert scene.looks[-1].kind is VerdictKind.HEALTHY
+    assert scene.watch.template == "6b7c9d"
