@@ -62,12 +62,14 @@ class Feed:
         selectors: Keys of the selectors that it matches; empty when nobody asked for it.
         edge: The caller whose requests it counts; "" when it says none.
         observer: The calling service that took the sample; "" for the service's own.
+        tracks: Where each selector's readings are booked, as (`key|edge`, key).
     """
 
     key: str
     selectors: tuple[str, ...]
     edge: str
-    observer: str = ""
+    observer: str
+    tracks: tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
@@ -96,7 +98,9 @@ class Matcher:
         parts = [series.metric, series.field, series.temporality, str(series.upper_bound)]
         parts += [f"{key}={value}" for key, value in series.attributes]
         observer = attributes.get(OBSERVER, "")
-        return Feed("\x1f".join(parts), matched, observer or edge, observer)
+        edge = observer or edge
+        tracks = tuple((f"{selector}|{edge}", selector) for selector in matched)
+        return Feed("\x1f".join(parts), matched, edge, observer, tracks)
 
 
 @dataclass(frozen=True, slots=True)

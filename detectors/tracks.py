@@ -27,6 +27,11 @@ class Track:
 
     def add(self, index: int, value: float, readings: int = 1) -> None:
         """Add a value to an interval, growing the track on either side."""
+        place = index - self.first
+        if 0 <= place < len(self.sums):
+            self.sums[place] += value
+            self.readings[place] += readings
+            return
         if not self.sums:
             self.first = index
         if index < self.first:

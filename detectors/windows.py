@@ -300,13 +300,11 @@ class ServiceWindow:
         return self.began_ms is not None and time_ms - self.began_ms > 2 * self.width_ms
 
     def _book(self, pod: Pod, feed: Feed, index: int, value: float, readings: int) -> None:
-        for selector in feed.selectors:
-            key = f"{selector}|{feed.edge}"
+        for key, selector in feed.tracks:
             track = pod.tracks.get(key)
             if track is None:
-                if len(pod.edges(selector)) >= MOST_EDGES:
-                    key = f"{selector}|(others)"
-                track = pod.tracks.setdefault(key, Track())
+                crowded = len(pod.edges(selector)) >= MOST_EDGES
+                track = pod.tracks.setdefault(f"{selector}|(others)" if crowded else key, Track())
             track.add(index, value, readings)
 
     def _heard(self, pod: Pod, index: int, time_ms: int) -> None:
