@@ -1,6 +1,6 @@
 """The instrument itself: when what it says of the canary contradicts itself, it cannot be believed."""
 
-from detectors.evidence import Case
+from detectors.case import Case
 from detectors.panels import read
 from schemas.signals import SignalKind
 

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
-from detectors.evidence import Case, Finding, Span, findings
+from detectors.case import Case, Finding, Span
+from detectors.evidence import findings
 from detectors.instrument import contradiction
 from detectors.sentences import counted
 from detectors.sides import learn_template, sides

@@ -1,0 +1,93 @@
+"""The case at one look: what evidence goes by, and what a piece of it says beside its numbers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import exp
+
+from detectors.sides import Sides
+from detectors.windows import ServiceWindow
+from schemas.judgements import Evidence
+from schemas.keys import SignalName, derived_id
+from schemas.policy import Rule
+from schemas.releases import Release
+
+PRESENCE = SignalName("presence")
+
+PRESENCE_SHARE = 2.0
+"""Share of the false-rollback budget for silence and lost traffic, relative to the signals' shares."""
+
+CALLERS_SHARE = 1.0
+"""Share of the budget for damage that only callers see, where callers tell at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Interval indices of a look: quiet time from `quiet`, live time from `start` to before `end`."""
+
+    quiet: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Evidence, with what the verdict needs to know beside it.
+
+    Attributes:
+        alpha: This evidence's part of the false-rollback budget; 0 never convicts.
+        first_bad: Interval that counts against the canary first; -1 for none.
+        predates: The damage is older than the release, or hits old and new pods alike.
+        is_presence: It is about silence or lost traffic.
+        is_callers: It was seen by a caller, which cannot tell the canary's pods from others.
+    """
+
+    evidence: Evidence
+    alpha: float
+    first_bad: int = -1
+    predates: bool = False
+    is_presence: bool = False
+    is_callers: bool = False
+
+    @property
+    def can_convict(self) -> bool:
+        """Return whether it has a share of the budget."""
+        return self.alpha > 0
+
+    @property
+    def is_own(self) -> bool:
+        """Return whether it compares the service's own pods."""
+        return not self.is_presence and not self.is_callers
+
+    def p_value(self, alpha: float) -> float:
+        """Return the anytime-valid p-value for the whole release, in (0, 1]."""
+        return min(1.0, exp(-self.evidence.log_e) * alpha / self.alpha) if self.alpha > 0 else 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Everything that one look goes by.
+
+    Attributes:
+        rule_digest: Digest of the settings, part of what evidence is identified by.
+        found: Who runs the release and who does not.
+        now: The log's time.
+    """
+
+    release: Release
+    window: ServiceWindow
+    rule: Rule
+    rule_digest: str
+    found: Sides
+    span: Span
+    now: datetime
+
+    @property
+    def shares(self) -> float:
+        """Return all shares of the false-rollback budget together."""
+        callers = CALLERS_SHARE if self.found.callers else 0.0
+        return sum(signal.share for signal in self.rule.signals) + PRESENCE_SHARE + callers
+
+    def evidence_id(self, signal: str, edge: str, detector: str) -> str:
+        """Return the id of one piece of evidence at this look."""
+        at = self.now.isoformat()
+        return derived_id("evidence", self.release.id, signal, edge, detector, self.rule_digest, at)
