@@ -126,8 +126,10 @@ def look(
         now=now,
     )
     said = findings(case)
-    _convict(watch, case, said)
-    kind, reasons = _conclude(watch, case, said, is_final)
+    broken = contradiction(case)
+    # What cannot be read is silent for its reader only: that is no evidence against the canary.
+    _convict(watch, case, tuple(f for f in said if not (broken and f.is_presence)))
+    kind, reasons = _conclude(watch, case, said, broken, is_final)
     confidence = watch.confidence_reached if kind is VerdictKind.HARMFUL else 0.0
     is_news = (
         kind is not watch.kind
@@ -165,12 +167,11 @@ def _convict(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...]) -> None
 
 
 def _conclude(
-    watch: ReleaseWatch, case: Case, said: tuple[Finding, ...], is_final: bool
+    watch: ReleaseWatch, case: Case, said: tuple[Finding, ...], broken: str, is_final: bool
 ) -> tuple[VerdictKind, tuple[str, ...]]:
     """Return the verdict and its reasons, strongest first."""
     if watch.convicted_at is not None:
         return VerdictKind.HARMFUL, tuple(watch.convicted_by.values())
-    broken = contradiction(case)
     if broken:
         return VerdictKind.BROKEN, (broken,)
     judge, pods = case.rule.judge, case.window.pods

@@ -36,6 +36,8 @@ _NOBODY = Ranking(suspects=(), is_clear=True, why="nothing is blamed")
 # A release that ended so long ago is no longer weighed against the ones that are under way.
 _CONCURRENT = timedelta(hours=1)
 
+_REMEMBERED_OUTCOMES = 255
+
 
 @dataclass(slots=True, kw_only=True)
 class Candidate:
@@ -65,12 +67,15 @@ class EnvironmentState:
     Attributes:
         candidates: Releases under watch or lately so, by id.
         good: Service to the template of its newest release that was judged healthy.
+        reported: Outcomes already heard of, newest last; a command that is delivered again is reported
+            again, and that is no news.
     """
 
     environment: EnvironmentName
     gate: GateState
     candidates: dict[str, Candidate] = field(default_factory=dict)
     good: dict[str, str] = field(default_factory=dict)
+    reported: list[str] = field(default_factory=list)
 
     @property
     def is_waiting(self) -> bool:
@@ -89,8 +94,9 @@ def release_opened(state: EnvironmentState, event: ReleaseOpened, now: datetime)
     if release.id in state.candidates:
         return
     for earlier in state.candidates.values():
-        if earlier.release.service == release.service and earlier.closed_at is None:
-            earlier.closed_at = now
+        if earlier.release.service == release.service:
+            # Its service says that it is closed before it says that this one is open.
+            earlier.closed_at = earlier.closed_at or now
             earlier.due_at = None
             yield from gate.withdraw(state.gate, earlier.release.id, f"superseded by {release.version}", now)
     quiet = Suspicion(
@@ -172,6 +178,9 @@ def kill_switched(state: EnvironmentState, event: KillSwitchSet) -> Iterator[Sai
 def outcome_reported(state: EnvironmentState, event: OutcomeReported, now: datetime) -> Iterator[Said]:
     """Take in what the executor saw."""
     outcome = event.outcome
+    if outcome.id in state.reported:
+        return
+    state.reported = [*state.reported[-_REMEMBERED_OUTCOMES:], outcome.id]
     yield event
     yield from gate.outcome(state.gate, outcome, now)
     candidate = state.candidates.get(outcome.release)

@@ -62,6 +62,7 @@ class ServiceState:
 
     Attributes:
         seen_events: Deploy events already taken, newest last; a repeat is no news.
+        reported: Outcomes already heard of, newest last; a repeat is no news.
         convicting: Signals that convicted the newest harmful release, which recovery is judged by.
         damaged_at: Start of the damage that it did.
     """
@@ -72,6 +73,7 @@ class ServiceState:
     open: list[OpenRelease] = field(default_factory=list)
     recoveries: list[RecoveryWatch] = field(default_factory=list)
     seen_events: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
     convicting: list[SignalName] = field(default_factory=list)
     damaged_at: AwareDatetime | None = None
 
@@ -137,8 +139,9 @@ def outcome_reported(state: ServiceState, event: OutcomeReported) -> Iterator[Sa
         OutcomeKind.ALREADY_DONE,
     ):
         return
-    if any(recovery.outcome.id == outcome.id for recovery in state.recoveries):
+    if outcome.id in state.reported:
         return
+    state.reported = [*state.reported[-31:], outcome.id]
     state.recoveries.append(
         RecoveryWatch(outcome=outcome, signals=list(state.convicting), damaged_at=state.damaged_at)
     )
