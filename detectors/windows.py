@@ -56,6 +56,7 @@ class Pod:
         ready_ms: When the cluster called it ready; None when nobody said.
         deleted_ms: When it was deleted; None while it lives.
         refused_ahead: Samples refused for a time ahead of the log's since it last was believed.
+        refused_ms: The log's time at the newest of them; a pod of which nothing is believed is there, too.
         observer: The calling service that it belongs to, when it told of this service's answers; else "".
         spoken: Samples an interval, whatever they said.
         tracks: By selector and edge, as `key|edge`.
@@ -70,6 +71,7 @@ class Pod:
     ready_ms: int | None = None
     deleted_ms: int | None = None
     refused_ahead: int = 0
+    refused_ms: int | None = None
     observer: str = ""
     spoken: Track = field(default_factory=Track)
     tracks: dict[str, Track] = field(default_factory=dict)
@@ -134,6 +136,7 @@ class ServiceWindow:
             if time_ms > newest_ms:
                 ahead += 1
                 pod.refused_ahead += 1
+                pod.refused_ms = now_ms
             elif interval_of(time_ms, series.temporality, self.width_ms) < self.floor:
                 late += 1
             else:
@@ -323,5 +326,5 @@ def _fits(known: str, said: str) -> bool:
 
 
 def _is_forgotten(pod: Pod, floor_ms: int) -> bool:
-    newest = max(pod.last_ms or 0, pod.ready_ms or 0, pod.deleted_ms or 0)
+    newest = max(pod.last_ms or 0, pod.ready_ms or 0, pod.deleted_ms or 0, pod.refused_ms or 0)
     return newest < floor_ms
