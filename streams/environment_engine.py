@@ -4,7 +4,7 @@ It sees every service's verdicts and damage, so that of several releases only th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
@@ -47,7 +47,7 @@ class Candidate:
         verdict: Its newest verdict; None before the first.
         due_at: When blame is decided for its harmful verdict; None when there is nothing to decide.
         closed_at: When its watch ended; None while it goes on.
-        is_undone: An undo of it was ordered.
+        undone_at: When an undo of it was ordered; None without one, or when it failed.
         decided: Ids of the decisions that were said about it; none is said twice.
     """
 
@@ -56,7 +56,7 @@ class Candidate:
     verdict: Verdict | None = None
     due_at: AwareDatetime | None = None
     closed_at: AwareDatetime | None = None
-    is_undone: bool = False
+    undone_at: AwareDatetime | None = None
     decided: list[str] = field(default_factory=list)
 
 
@@ -185,7 +185,8 @@ def outcome_reported(state: EnvironmentState, event: OutcomeReported, now: datet
     yield from gate.outcome(state.gate, outcome, now)
     candidate = state.candidates.get(outcome.release)
     if candidate is not None and outcome.command_kind is CommandKind.UNDO:
-        candidate.is_undone = outcome.kind in (OutcomeKind.DONE, OutcomeKind.ALREADY_DONE)
+        is_done = outcome.kind in (OutcomeKind.DONE, OutcomeKind.ALREADY_DONE)
+        candidate.undone_at = (candidate.undone_at or outcome.started_at) if is_done else None
 
 
 def recovery_judged(state: EnvironmentState, event: RecoveryJudged, now: datetime) -> Iterator[Said]:
@@ -219,7 +220,7 @@ def _concurrent(state: EnvironmentState, now: datetime) -> list[Candidate]:
     return [
         candidate
         for candidate in state.candidates.values()
-        if not candidate.is_undone
+        if candidate.undone_at is None
         and (candidate.closed_at is None or now - candidate.closed_at < _CONCURRENT)
     ]
 
@@ -229,7 +230,7 @@ def _settle_blame(state: EnvironmentState, policy: Policy, digest: str, now: dat
     due = [
         candidate
         for candidate in state.candidates.values()
-        if candidate.due_at is not None and candidate.due_at <= now and not candidate.is_undone
+        if candidate.due_at is not None and candidate.due_at <= now and candidate.undone_at is None
     ]
     if not due:
         return
@@ -238,7 +239,27 @@ def _settle_blame(state: EnvironmentState, policy: Policy, digest: str, now: dat
     # next one does not get.
     places = {suspect.release: place for place, suspect in enumerate(ranking.suspects)}
     for candidate in sorted(due, key=lambda one: (places.get(one.release.id, len(places)), one.release.id)):
-        yield from _decide(state, candidate, ranking, policy, digest, now)
+        yield from _decide(state, candidate, _doubting(state, candidate, ranking), policy, digest, now)
+
+
+def _doubting(state: EnvironmentState, candidate: Candidate, ranking: Ranking) -> Ranking:
+    """Return the ranking, unclear where the damage may be that of a neighbour that was undone since.
+
+    The evidence against a release goes back to before the undo. Whether it still stands after it, a human
+    sees sooner than a test that has to begin anew; never may one bad release take several others along.
+    """
+    verdict = candidate.verdict
+    onset = (verdict.first_bad_at or verdict.at) if verdict else None
+    for other in state.candidates.values():
+        if (
+            onset is not None
+            and other.undone_at is not None
+            and other.release.service != candidate.release.service
+            and onset < other.undone_at
+        ):
+            why = f"{ranking.why}; but {other.release.id} did damage at that time, too, and was undone since"
+            return replace(ranking, is_clear=False, why=why)
+    return ranking
 
 
 def _decide(
@@ -279,7 +300,7 @@ def _marking_undone(state: EnvironmentState, said: tuple[Said, ...]) -> Iterator
         if isinstance(item, Command) and item.kind is CommandKind.UNDO:
             candidate = state.candidates.get(item.release)
             if candidate is not None:
-                candidate.is_undone = True
+                candidate.undone_at = item.issued_at
         yield item
 
 
