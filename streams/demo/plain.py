@@ -82,5 +82,4 @@ def evidence_line(story: Story) -> str:
     return ", ".join(
         f"{name} {evidence.log_e:.1f} of {evidence.threshold_log_e:.1f}"
         for name, evidence in story.evidence.items()
-        if evidence.threshold_log_e < 700.0
     )

@@ -15,7 +15,6 @@ from streams.demo.scene import OnTrial, Phase, Scene
 
 _BAR = 28
 _EVENTS_MIN = 4
-_NEVER_CONVICTS = 700.0
 _COLOURS = {
     VerdictKind.HEALTHY: "bold green",
     VerdictKind.HARMFUL: "bold red",
@@ -58,7 +57,7 @@ def picture(scene: Scene, height: int) -> RenderableType:
     if scene.on_trial is not None:
         story = scene.on_trial.story
         parts += [Rule(style="dim"), _trial(scene.on_trial, story), _evidence(story)]
-        used += 3 + len(story.evidence)
+        used += 4 + len(story.evidence)
     room = max(height - used - 3, _EVENTS_MIN)
     parts += [Rule(style="dim"), _events(scene, room)]
     return Group(*parts)
@@ -116,9 +115,12 @@ def _trial(trial: OnTrial, story: Story) -> Text:
 
 def _evidence(story: Story) -> Table:
     table = Table.grid(padding=(0, 1))
+    table.add_row("", Text("evidence against it: log e-value, and the one that convicts", style="dim"), "")
     for name, evidence in story.evidence.items():
-        if evidence.threshold_log_e < _NEVER_CONVICTS:
-            table.add_row(f"  {name}", _bar(evidence), Text(evidence.text, style="dim", overflow="ellipsis"))
+        numbers = evidence.text.partition(";")[0].removeprefix(f"{evidence.signal} ")
+        table.add_row(
+            f"  {name}", _bar(evidence), Text(numbers, style="dim", overflow="ellipsis", no_wrap=True)
+        )
     return table
 
 
