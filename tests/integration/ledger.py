@@ -46,7 +46,7 @@ def replayed(recording: Path) -> dict[Place, bytes]:
 
 def journal_rows(installation: Installation) -> list[Place]:
     """Return every row of the journal's files, repeats included."""
-    query = "select cause_topic, cause_partition, cause_offset, cause_index from effects"
+    query = "select cause_topic, cause_partition, cause_offset, effect_index from effects"
     with connect(installation.settings.journal) as connection:
         rows = connection.execute(query).fetchall()
     return [(str(row[0]), int(row[1]), int(row[2]), int(row[3])) for row in rows]
