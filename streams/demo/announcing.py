@@ -34,16 +34,19 @@ class Announcer:
         arguments += ["--environment", environment]
         if template:
             arguments += ["--template", template]
-        done = subprocess.run(
-            [sys.executable, "-m", "streams.cli", *arguments],
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_SECONDS,
-            start_new_session=True,
-        )
         command = shlex.join(["suture", *arguments])
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "streams.cli", *arguments],
+                env={**os.environ, **self.environment},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_SECONDS,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise SutureError(f"{command} did not end within {_SECONDS:.0f} s") from error
         if done.returncode != 0:
             last = (done.stderr.strip() or "no word from it").splitlines()[-1]
             raise SutureError(f"{command} failed: {last}")

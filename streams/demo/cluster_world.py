@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actions.deployment_undo import HASH_LABEL
+from schemas.errors import SutureError
 from streams.demo.announcing import Announcer
 from streams.demo.fault import Fault
 from streams.demo.kubectl import Kubectl
@@ -82,7 +83,7 @@ class ClusterWorld:
         """Return the pods as of a moment ago; the last ones known when the server does not answer."""
         if time.monotonic() - self._looked > _LOOK_SECONDS:
             self._looked = time.monotonic()
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(SutureError):
                 self._pods = self._kubectl.get(_PODS_PATH)["items"]
         return self._pods
 

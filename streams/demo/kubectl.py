@@ -57,10 +57,13 @@ class Kubectl:
         """Return what the API holds at a path.
 
         Raises:
-            OSError: it does not answer.
+            SutureError: it does not answer.
         """
-        with urllib.request.urlopen(f"http://{self._address}{path}", timeout=5.0) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(f"http://{self._address}{path}", timeout=5.0) as answer:
+                return json.load(answer)
+        except OSError as error:
+            raise SutureError(f"the cluster does not answer: {error}") from error
 
     def apply(self, manifest: dict[str, Any]) -> None:
         """Create or change an object.

@@ -20,11 +20,13 @@ from streams.demo.plain import PlainShow
 from streams.demo.scene import Scene
 from streams.demo.screen import LiveShow
 from streams.demo.story import Ending, Plan
-from streams.demo.waiting import Patience, StoppedError, TooLateError
+from streams.demo.waiting import Patience, TooLateError
 from streams.stopping import stop_flag
 
 START_SECONDS = 240.0
 """Starting may take so long at most; at the first run, Kafka is fetched."""
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,20 +107,22 @@ def run_session(
         signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     seconds = START_SECONDS + plan.baseline_s + plan.settle_s + 2 * (plan.watch_s + plan.slack_s)
     folder = _folder(options.keep)
-    problem = ""
     session = Session(scene, folder, stop, seconds + plan.recovery_s, live=options.live)
     try:
         with ExitStack() as stack:
-            stack.callback(lambda: sys.stdout.write("\nstopping everything that was started\n"))
-            stack.callback(session.curtain)
-            with _alarm(seconds + plan.recovery_s):
-                ending = body(session, stack)
-            problem = "; ".join(ending.problems)
-    except StoppedError:
-        problem = "stopped as asked"
+            try:
+                with _alarm(seconds + plan.recovery_s):
+                    problem = "; ".join(body(session, stack).problems)
+            finally:
+                session.curtain()
+                sys.stdout.write("\nstopping everything that was started\n")
+                sys.stdout.flush()
     except SutureError as error:
-        problem = "stopped as asked" if stop.is_set() else str(error)
-    return _told(problem, folder, is_kept=options.keep is not None, was_stopped=stop.is_set())
+        if stop.is_set():
+            sys.stdout.write(f"stopped as asked; logs and journal so far are in {folder}\n")
+            return STOPPED
+        problem = str(error)
+    return _told(problem, folder, is_kept=options.keep is not None)
 
 
 def _folder(keep: Path | None) -> Path:
@@ -134,11 +138,11 @@ def _folder(keep: Path | None) -> Path:
     return keep.resolve()
 
 
-def _told(problem: str, folder: Path, *, is_kept: bool, was_stopped: bool) -> int:
+def _told(problem: str, folder: Path, *, is_kept: bool) -> int:
     """Say how it went and where everything is; return the exit code."""
     if problem:
         sys.stdout.write(f"\nFAILED: {problem}\nlogs and journal are in {folder}\n")
-        return 130 if was_stopped else 1
+        return 1
     if is_kept:
         sys.stdout.write(f"kept in {folder}; ask on: suture sql --data {folder}\n")
     else:
