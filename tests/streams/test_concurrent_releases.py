@@ -20,9 +20,7 @@ def play(world: World, minutes: int, errors: dict[str, float]) -> list[Effect]:
             world.serve(samples, service)
         world.tick(end + FIVE_SECONDS)
     heard = [
-        effect
-        for service in SERVICES
-        for effect in world.put(f"dev/{service}", a_release(service=service))
+        effect for service in SERVICES for effect in world.put(f"dev/{service}", a_release(service=service))
     ]
     for number in range(minutes):
         end = minute(number + 1)
