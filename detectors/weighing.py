@@ -237,4 +237,7 @@ def _first(bad: NDArray[np.bool_], worst: int) -> int:
 
 
 def _bounded(log_e: float) -> float:
+    # Numbers beyond what floats can add up weigh nothing, rather than ending every judging to come.
+    if np.isnan(log_e):
+        return 0.0
     return float(np.clip(log_e, -LARGEST_LOG_E, LARGEST_LOG_E))

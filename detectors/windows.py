@@ -20,6 +20,9 @@ MOST_SERIES = 4096
 MOST_EDGES = 32
 """Callers of one pod that are kept apart; more are counted together as `(others)`."""
 
+LARGEST_VALUE = 1e18
+"""Magnitude beyond which no reading is meant; sums of such readings would leave what floats can hold."""
+
 _MILLISECOND = timedelta(milliseconds=1)
 _SEVERITIES = ((21, "fatal"), (17, "error"), (13, "warn"), (9, "info"), (1, "debug"))
 
@@ -33,17 +36,19 @@ class Refusals:
         late: Older than what is kept.
         repeated: A reading of that series at that time was there already.
         crowded: The pod sends more series than are followed.
+        absurd: Larger than anything that is counted.
     """
 
     ahead: int = 0
     late: int = 0
     repeated: int = 0
     crowded: int = 0
+    absurd: int = 0
 
     @property
     def total(self) -> int:
         """Return how many were refused."""
-        return self.ahead + self.late + self.repeated + self.crowded
+        return self.ahead + self.late + self.repeated + self.crowded + self.absurd
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,7 +127,7 @@ class ServiceWindow:
         known = matcher(rule)
         feeds = [known.feed(series) for series in batch.series]
         pods: list[Pod | None] = [None] * len(batch.series)
-        ahead = late = repeated = crowded = 0
+        ahead = late = repeated = crowded = absurd = 0
         for number, time_ms, value in zip(
             batch.series_ids.tolist(), batch.times_ms.tolist(), batch.values.tolist(), strict=True
         ):
@@ -139,11 +144,13 @@ class ServiceWindow:
                 pod.refused_ms = now_ms
             elif interval_of(time_ms, series.temporality, self.width_ms) < self.floor:
                 late += 1
+            elif abs(value) > LARGEST_VALUE:
+                absurd += 1
             else:
                 taken = self._take(pod, series, feed, time_ms, value)
                 repeated += taken == _REPEATED
                 crowded += taken == _CROWDED
-        return Refusals(ahead=ahead, late=late, repeated=repeated, crowded=crowded)
+        return Refusals(ahead=ahead, late=late, repeated=repeated, crowded=crowded, absurd=absurd)
 
     def add_logs(self, batch: LogBatch, rule: Rule, now: datetime | None = None) -> None:
         """Count a batch of log lines, by pod and severity, as increases of `suture.log.records`."""

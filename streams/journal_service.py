@@ -48,34 +48,48 @@ def run_journal(settings: Settings, stop: Event) -> None:
 
     group = f"{settings.prefix}suture-journal"
     reader = GroupReader(settings.bootstrap, [topic], group, start_at, let_go, settings.instance)
+    refused: dict[int, list[int]] = {}
     with LogWriter(settings.bootstrap, settings.prefix) as writer:
         try:
             while not stop.is_set():
-                _append(journal, writer, reader.poll())
+                _append(journal, writer, reader.poll(), refused)
         finally:
             journal.flush()
             reader.close()
 
 
-def _append(journal: Journal, writer: LogWriter, records: list[Record]) -> None:
+def _append(
+    journal: Journal, writer: LogWriter, records: list[Record], refused: dict[int, list[int]]
+) -> None:
+    """Give entries to the journal.
+
+    Args:
+        journal: Keeps effects.
+        writer: Takes the dead letters of what is none.
+        records: What was read.
+        refused: Offsets of refused entries behind the newest effect of each partition; brought up to date.
+    """
     by_partition: dict[int, list[tuple[int, Effect]]] = {}
-    refused = False
+    has_letters = False
     for record in records:
         try:
             effect = read_effect(record.value)
         except SchemaError as error:
             writer.send(dead_letter(Topic.EFFECTS, record, str(error)))
-            refused = True
+            refused.setdefault(record.partition, []).append(record.offset)
+            has_letters = True
             continue
         by_partition.setdefault(record.partition, []).append((record.offset, effect))
-    if refused:
+    if has_letters:
         # Before the journal's files move past them.
         writer.flush()
     for partition, rows in by_partition.items():
         appended = journal.append(partition, rows)
-        if appended.missing:
+        holes = refused.pop(partition, [])
+        refused[partition] = [offset for offset in holes if offset > rows[-1][0]]
+        missing = appended.missing - len(holes) + len(refused[partition])
+        if missing > 0:
             logger.error(
-                "effects are missing from the log",
-                extra={"partition": partition, "missing": appended.missing},
+                "effects are missing from the log", extra={"partition": partition, "missing": missing}
             )
     journal.flush_due()
