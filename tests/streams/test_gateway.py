@@ -167,19 +167,22 @@ def test_what_is_not_otlp_is_refused_with_a_status_in_the_encoding_of_the_reques
     assert publisher.published == []
 
 
+GZIPPED = PROTOBUF | {"content-encoding": "gzip"}
+
+
 @pytest.mark.parametrize(
     ("headers", "content", "expected"),
     [
-        ({"content-type": "text/plain"}, b"x", 415),
-        ({}, b"x", 415),
-        (PROTOBUF | {"content-encoding": "br"}, b"x", 415),
-        (PROTOBUF | {"content-encoding": "gzip"}, b"x", 400),
-        (PROTOBUF | {"content-encoding": "gzip"}, b"", 400),
-        (PROTOBUF | {"content-encoding": "gzip"}, gzip.compress(b"x" * 100)[:-9], 400),
-        (JSON, b"", 400),
-        (PROTOBUF, b"x" * 1001, 413),
-        (PROTOBUF | {"content-encoding": "gzip"}, gzip.compress(b"x" * 1001), 413),
-        (PROTOBUF | {"content-encoding": "gzip"}, gzip.compress(b"x" * 600) * 2, 413),
+        pytest.param({"content-type": "text/plain"}, b"x", 415, id="plain-text"),
+        pytest.param({}, b"x", 415, id="no-type"),
+        pytest.param(PROTOBUF | {"content-encoding": "br"}, b"x", 415, id="foreign-packing"),
+        pytest.param(GZIPPED, b"x", 400, id="not-packed"),
+        pytest.param(GZIPPED, b"", 400, id="packed-nothing"),
+        pytest.param(GZIPPED, gzip.compress(b"x" * 100)[:-9], 400, id="cut-off"),
+        pytest.param(JSON, b"", 400, id="empty-json"),
+        pytest.param(PROTOBUF, b"x" * 1001, 413, id="large"),
+        pytest.param(GZIPPED, gzip.compress(b"x" * 1001), 413, id="large-when-unpacked"),
+        pytest.param(GZIPPED, gzip.compress(b"x" * 600) * 2, 413, id="large-in-two-members"),
     ],
 )
 def test_a_body_that_cannot_be_taken_is_refused(
