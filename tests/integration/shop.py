@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,13 @@ class Shop:
         bad_ratio: Share of the second version's requests that end in errors.
     """
 
-    def __init__(self, installation: Installation, environment: str, bad_ratio: float) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        environment: str,
+        bad_ratio: float,
+        send: Callable[[bytes], None] | None = None,
+    ) -> None:
         root = installation.settings.processes
         assert root is not None
         self.installation = installation
@@ -33,7 +39,7 @@ class Shop:
         self.old = self.workload.register_template(serving("1"))
         self.new = self.workload.register_template(serving("2"))
         self.workload.deploy(self.old, REPLICAS)
-        self.traffic = Traffic(self.speakers, self._send)
+        self.traffic = Traffic(self.speakers, send or self._send)
 
     def speakers(self) -> list[Speaker]:
         """Return who speaks: every instance that is wanted."""
@@ -78,12 +84,17 @@ class Shop:
 
 
 @contextmanager
-def open_shop(installation: Installation, environment: str = "dev", bad_ratio: float = 0.3) -> Iterator[Shop]:
+def open_shop(
+    installation: Installation,
+    environment: str = "dev",
+    bad_ratio: float = 0.3,
+    send: Callable[[bytes], None] | None = None,
+) -> Iterator[Shop]:
     """Yield a shop whose past minute is told and whose supervisor runs, once the parts are ready."""
     root: Path | None = installation.settings.processes
     assert root is not None
     root.mkdir(exist_ok=True)
-    shop = Shop(installation, environment, bad_ratio)
+    shop = Shop(installation, environment, bad_ratio, send)
     supervisor = SupervisorProgram(root)
     supervisor.start()
     try:
