@@ -69,7 +69,8 @@ def two_sample_log_e(
     alternatives, _ = grid(ratio * 1.1, max(LARGEST_RATIO, ratio * 10), 24)
 
     def log_likelihood(times: Floats) -> Floats:
-        chance = n * times[:, None] / (n * times[:, None] + m)
+        # Kept off 0 and 1, which exposures of wildly different size round to.
+        chance = np.clip(n * times[:, None] / (n * times[:, None] + m), 1e-12, 1.0 - 1e-12)
         precision = np.maximum(1.0 / (chance * (1.0 - chance) * wobble) - 1.0, 1e-3)
         a, b = chance * precision, (1.0 - chance) * precision
         return np.asarray(betaln(x + a, y + b) - betaln(a, b))
