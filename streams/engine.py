@@ -4,14 +4,17 @@ It reads no clock, file, network or random source. The live run, a replay, a bac
 the same act: `apply` one observation after the other.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import assert_never
 
 from pydantic import AwareDatetime
 
-from schemas.codec import digest, from_json, to_json
+from schemas.codec import adapter, digest, from_json, to_json
 from schemas.effects import Effect, Said
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.observations import (
@@ -37,8 +40,8 @@ from streams import environment_engine, service_engine
 from streams.environment_engine import EnvironmentState, new_environment
 from streams.service_engine import ServiceState, new_service
 
-CODE_VERSION = "1"
-"""Rises when the state's form or meaning changes: a snapshot of another version is thrown away."""
+CODE_VERSION = 1
+"""Rises when the state's meaning changes; a change of its form is noticed by itself."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +65,16 @@ class EngineState:
     def __post_init__(self) -> None:
         if not self.digest:
             self.digest = digest(self.policy)
+
+
+@cache
+def state_version() -> str:
+    """Return what a snapshot must say to be used: the version of the state's meaning, and a digest of its form.
+
+    A snapshot of another version is thrown away: the log is the truth.
+    """
+    form = json.dumps(adapter(EngineState).json_schema(), sort_keys=True)
+    return f"{CODE_VERSION}-{hashlib.sha256(form.encode()).hexdigest()[:12]}"
 
 
 class Engine:

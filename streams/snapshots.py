@@ -12,7 +12,7 @@ import zstandard
 
 from schemas.messages import Message
 from schemas.topics import Topic
-from streams.engine import CODE_VERSION
+from streams.engine import state_version
 from streams.kafka_log import Record
 
 CHUNK_BYTES = 512 * 1024
@@ -42,7 +42,7 @@ def snapshot_messages(topic: str, partition: int, snapshot: Snapshot) -> list[Me
     headers = (
         ("position", str(snapshot.position).encode()),
         ("pieces", str(len(pieces)).encode()),
-        ("code", CODE_VERSION.encode()),
+        ("code", state_version().encode()),
         ("digest", digest),
     )
     return [
@@ -73,7 +73,7 @@ def newest_snapshot(topic: str, partition: int, records: Iterable[Record]) -> Sn
             is_ours = (
                 (record.key or b"").decode().startswith(f"{topic}/")
                 and int(key_partition) == partition
-                and headers["code"] == CODE_VERSION.encode()
+                and headers["code"] == state_version().encode()
             )
         except (KeyError, ValueError):
             continue

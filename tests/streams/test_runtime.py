@@ -11,7 +11,7 @@ from schemas.effects import Effect
 from schemas.messages import KIND_HEADER, Message, observation_message
 from schemas.topics import Topic
 from streams import snapshots
-from streams.engine import CODE_VERSION
+from streams.engine import state_version
 from streams.kafka_log import LogError, Record
 from streams.runtime import Runtime
 from tests.builders import NEW, a_release, minute, requests
@@ -181,7 +181,7 @@ def test_a_snapshot_that_a_crash_left_half_overwritten_is_passed_over(
     "header", [("code", b"another"), ("digest", b"0" * 64), ("position", b"x"), ("pieces", b"7")]
 )
 def test_a_snapshot_of_foreign_code_or_with_wrong_bytes_is_thrown_away(header: tuple[str, bytes]) -> None:
-    assert header != ("code", CODE_VERSION.encode())
+    assert header != ("code", state_version().encode())
     log = a_log()
     runtime = Runtime(TOPIC, log)
     deliver(runtime, log.entries[19])
