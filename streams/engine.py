@@ -69,7 +69,7 @@ class EngineState:
 
 @cache
 def state_version() -> str:
-    """Return what a snapshot must say to be used: the version of the state's meaning, and a digest of its form.
+    """Return what a snapshot must bear to be used: a version of the state's meaning and a digest of its form.
 
     A snapshot of another version is thrown away: the log is the truth.
     """
