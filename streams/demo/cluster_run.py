@@ -85,18 +85,19 @@ def _play(
     session.refresh()
     os.environ["KUBECONFIG"] = str(kubeconfig)  # the executor's way to the cluster
     suture = stack.enter_context(installed(settings))
-    session.tend = suture.tree.tend
+    session.chores.append(suture.tree.tend)
     kubectl = Kubectl(kubeconfig, session.folder / "kubectl-proxy.log")
     stack.callback(kubectl.stop)
     kubectl.start()
     world = ClusterWorld(kubectl, Announcer(suture.environment))
     scene.running = world.running
     world.deploy(FIRST, patience)
-    stack.enter_context(collecting(program, settings, kubeconfig))
+    session.chores.append(stack.enter_context(collecting(program, settings, kubeconfig)))
     suture.wait_until_ready(patience)
     ear = Ear(settings)
     stack.callback(ear.close)
     ear.start()
+    session.chores.append(ear.check)
     traffic = Traffic(world.places, options.rate, scene.tally, ROUTE)
     stack.callback(traffic.close)
     traffic.start()

@@ -3,7 +3,7 @@
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,16 +17,13 @@ SCRAPE_INTERVAL = "1s"
 
 
 @contextmanager
-def collecting(program: Path, settings: Settings, kubeconfig: Path) -> Iterator[None]:
-    """Run a collector for the length of the block.
+def collecting(program: Path, settings: Settings, kubeconfig: Path) -> Iterator[Callable[[], None]]:
+    """Run a collector for the length of the block; yields what raises SutureError when it has ended.
 
     Args:
         program: The collector.
         settings: Broker and topics that it writes to.
         kubeconfig: The cluster whose pods it reads.
-
-    Raises:
-        SutureError: it ended at once.
     """
     log = settings.data / "collector.log"
     with log.open("ab") as output:
@@ -45,12 +42,13 @@ def collecting(program: Path, settings: Settings, kubeconfig: Path) -> Iterator[
             stderr=output,
             start_new_session=True,
         )
+
+    def check() -> None:
+        if process.poll() is not None:
+            raise SutureError(f"the collector ended with code {process.returncode}, see {log}")
+
     try:
-        # A configuration that it refuses ends it within a moment.
-        try:
-            raise SutureError(f"the collector ended with code {process.wait(2.0)}, see {log}")
-        except subprocess.TimeoutExpired:
-            yield
+        yield check
     finally:
         process.terminate()
         try:

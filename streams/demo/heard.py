@@ -103,14 +103,13 @@ class Ear:
             self._thread.join(10.0)
         self._tail.close()
 
-    def story(self, release: ReleaseId) -> Story:
-        """Return what was said of a release so far; it goes on changing.
-
-        Raises:
-            Exception: the broker cannot be read any more.
-        """
+    def check(self) -> None:
+        """Raise what ended the listening; do nothing while it goes on."""
         if self._error is not None:
             raise self._error
+
+    def story(self, release: ReleaseId) -> Story:
+        """Return what was said of a release so far; it goes on changing."""
         with self._lock:
             return self._stories.setdefault(release, Story())
 
@@ -119,7 +118,7 @@ class Ear:
             while not self._stop.wait(_LOOK_SECONDS):
                 for record in self._tail.new_records():
                     self._take(record.value)
-        except Exception as error:  # noqa: BLE001  # told by `story`, in the main thread
+        except Exception as error:  # noqa: BLE001  # raised by `check`, in the main thread
             self._error = error
 
     def _take(self, value: bytes | None) -> None:

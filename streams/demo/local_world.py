@@ -51,6 +51,16 @@ class LocalWorld:
                 start_new_session=True,
             )
 
+    def check(self) -> None:
+        """Do nothing while the supervisor runs.
+
+        Raises:
+            SutureError: it ended.
+        """
+        if self._supervisor is not None and self._supervisor.poll() is not None:
+            code = self._supervisor.returncode
+            raise SutureError(f"the supervisor ended with code {code}, see {self.folder / 'supervisor.log'}")
+
     def stop(self) -> None:
         """End the supervisor, and with it every instance."""
         if self._supervisor is None:
@@ -95,17 +105,11 @@ class LocalWorld:
         """Run a version everywhere, and return when all instances are ready.
 
         Raises:
-            SutureError: the supervisor ended, or it takes too long.
+            TooLateError: it takes too long.
         """
         self._workload.deploy(self.template(version, Fault.NONE), INSTANCES, by="demo")
-
-        def is_served() -> bool:
-            if self._supervisor is not None and self._supervisor.poll() is not None:
-                code = self._supervisor.returncode
-                raise SutureError(f"the supervisor ended with code {code}, see {self.folder}/supervisor.log")
-            return self.is_all_on(version)
-
-        patience.until(is_served, f"{INSTANCES} instances of the shop that are ready")
+        what = f"{INSTANCES} instances of the shop that are ready (logs: {self._workload.folder / 'logs'})"
+        patience.until(lambda: self.is_all_on(version), what)
 
     def places(self) -> Sequence[Place]:
         """Return the instances that are ready."""

@@ -61,17 +61,19 @@ def _play(session: Session, stack: ExitStack, given: Settings, plan: Plan, optio
     scene.say(f"Kafka at {settings.bootstrap}; Suture: judge, gate, executor, journal, gateway")
     session.refresh()
     suture = stack.enter_context(installed(settings))
-    session.tend = suture.tree.tend
+    session.chores.append(suture.tree.tend)
     world = LocalWorld(
         settings.processes or Path(), f"http://{settings.listen}", Announcer(suture.environment)
     )
     stack.callback(world.stop)
     world.start()
+    session.chores.append(world.check)
     scene.running = world.running
     suture.wait_until_ready(patience)
     ear = Ear(settings)
     stack.callback(ear.close)
     ear.start()
+    session.chores.append(ear.check)
     world.deploy(FIRST, patience)
     traffic = Traffic(world.places, options.rate, scene.tally)
     stack.callback(traffic.close)

@@ -60,13 +60,13 @@ class Session:
 
     Attributes:
         patience: Waits, and keeps things going meanwhile.
-        tend: Starts again what died of Suture's parts.
+        chores: Called at every look: they keep things going, or raise when something is beyond that.
     """
 
     def __init__(self, scene: Scene, folder: Path, stop: Event, seconds: float, *, live: bool) -> None:
         self.scene, self.folder = scene, folder
         self.patience = Patience(stop, time.monotonic() + seconds, self.refresh)
-        self.tend: Callable[[], None] = _nothing
+        self.chores: list[Callable[[], None]] = []
         console = Console()
         is_live = live and console.is_terminal
         self._show = LiveShow(scene, console) if is_live else PlainShow(scene, sys.stdout)
@@ -74,8 +74,13 @@ class Session:
         self._show.__enter__()
 
     def refresh(self) -> None:
-        """Keep things going: parts that died are started, what is new is shown."""
-        self.tend()
+        """Keep things going and show what is new.
+
+        Raises:
+            SutureError: something ended that the demonstration cannot do without.
+        """
+        for chore in self.chores:
+            chore()
         self.scene.listen()
         self._show.refresh()
 
@@ -167,7 +172,3 @@ def _alarm(seconds: float) -> Iterator[None]:
         yield
     finally:
         signal.alarm(0)
-
-
-def _nothing() -> None:
-    """Have nothing to tend."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from schemas.judgements import Recovery, RecoveryKind, VerdictKind
 from schemas.keys import ReleaseId
-from schemas.orders import CommandKind, Outcome
+from schemas.orders import CommandKind, Outcome, OutcomeKind
 from streams.demo.fault import Fault
 from streams.demo.heard import Story
 from streams.demo.narrator import Narrator
@@ -144,11 +144,14 @@ def _good(stage: Stage, plan: Plan, version: str) -> Fate:
         is_healthy = verdict is not None and verdict.is_final and verdict.kind is VerdictKind.HEALTHY
         return is_healthy and stage.world.is_all_on(version)
 
-    problem = _wait(stage, is_settled, plan.watch_s + plan.slack_s, f"{version} is good and was not promoted")
+    lacking = f"{version} is good and was not {'promoted' if stage.promotes else 'judged healthy'}"
+    problem = _wait(stage, is_settled, plan.watch_s + plan.slack_s, lacking)
     if story.has_done(CommandKind.UNDO):
-        problem = f"{version} is good and was rolled back: {_reason(story)}"
+        problem = f"{version} is good and was rolled back"
     elif story.held is not None:
-        problem = f"{version} is good and was not promoted: {story.held.reason}"
+        problem = lacking
+    if problem:
+        problem += _standing(story)
     if not problem:
         stage.scene.say(f"{version} runs everywhere")
     return _fate(stage, announced, Fault.NONE, story, problem)
@@ -158,14 +161,15 @@ def _bad(stage: Stage, plan: Plan, fault: Fault) -> Fate:
     """Release a version with a fault and wait until it was rolled back and the service is well again."""
     announced, story = _release(stage, BAD, fault)
 
-    def is_undone() -> bool:
-        return story.held is not None or (story.has_done(CommandKind.UNDO) and stage.world.is_all_on(GOOD))
+    def is_settled() -> bool:
+        if story.held is not None or story.has_done(CommandKind.PROMOTE):
+            return True
+        return story.has_done(CommandKind.UNDO) and stage.world.is_all_on(GOOD)
 
-    problem = _wait(
-        stage, is_undone, plan.watch_s + plan.slack_s, f"{BAD} {fault.told} and was not rolled back"
-    )
-    if story.held is not None:
-        problem = f"{BAD} {fault.told} and was not rolled back: {story.held.reason}"
+    lacking = f"{BAD} {fault.told} and was not rolled back"
+    problem = _wait(stage, is_settled, plan.watch_s + plan.slack_s, lacking)
+    if problem or not story.has_done(CommandKind.UNDO):
+        problem = lacking + _standing(story)
     elif not problem and story.outcome is not None and story.outcome.template_after == announced.template:
         problem = f"the rollback of {BAD} ended at the template that it was to leave"
     if not problem:
@@ -217,5 +221,12 @@ def _fate(stage: Stage, announced: Announced, fault: Fault, story: Story, proble
     )
 
 
-def _reason(story: Story) -> str:
-    return story.verdict.reasons[0] if story.verdict else "nobody said why"
+def _standing(story: Story) -> str:
+    """Return the last that was said of a release, to be put behind what went wrong with it."""
+    if story.held is not None:
+        return f": {story.held.reason}"
+    if story.outcome is not None and story.outcome.kind in (OutcomeKind.FAILED, OutcomeKind.REFUSED):
+        return f": the executor {story.outcome.kind} it: {story.outcome.detail}"
+    if story.verdict is not None:
+        return f": judged {story.verdict.kind}: {story.verdict.reasons[0]}"
+    return ": nothing was said of it"

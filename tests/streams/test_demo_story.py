@@ -229,9 +229,14 @@ def test_two_promoted_releases_are_a_good_ending_without_a_fault() -> None:
 @pytest.mark.parametrize(
     ("script", "fault", "expected"),
     [
-        ({GOOD: undone(GOOD, "1.0")}, Fault.ERRORS, "1.1 is good and was rolled back: errors 30 %"),
-        ({GOOD: ()}, Fault.ERRORS, "1.1 is good and was not promoted"),
+        (
+            {GOOD: undone(GOOD, "1.0")},
+            Fault.ERRORS,
+            "1.1 is good and was rolled back: judged harmful: errors 30 %",
+        ),
+        ({GOOD: ()}, Fault.ERRORS, "1.1 is good and was not promoted: nothing was said of it"),
         ({GOOD: (held(GOOD),)}, Fault.ERRORS, "1.1 is good and was not promoted: 3 rollbacks"),
+        ({GOOD: promoted(GOOD), BAD: promoted(BAD)}, Fault.LATENCY, "was not rolled back: judged healthy"),
         ({GOOD: promoted(GOOD)}, Fault.CRASH, "1.2 crashes after some seconds of traffic, again"),
         ({GOOD: promoted(GOOD), BAD: (held(BAD),)}, Fault.SILENT, "was not rolled back: 3 rollbacks"),
         ({GOOD: promoted(GOOD), BAD: undone(BAD)}, Fault.ERRORS, "recovery was not confirmed"),
@@ -254,7 +259,9 @@ def test_whatever_should_have_happened_and_did_not_is_named(
 def test_a_failed_undo_is_no_rollback() -> None:
     failed = outcome(BAD, CommandKind.UNDO, BAD, OutcomeKind.FAILED)
     ending, _ = played({GOOD: promoted(GOOD), BAD: (verdict(BAD, VerdictKind.HARMFUL), failed)})
-    assert ending.problems == ["1.2 fails three of ten requests and was not rolled back"]
+    assert ending.problems == [
+        "1.2 fails three of ten requests and was not rolled back: the executor failed it: changed"
+    ]
 
 
 def test_whoever_asks_to_stop_is_heard_while_something_is_waited_for() -> None:
