@@ -62,8 +62,7 @@ def _verdict(verdict: Verdict) -> str:
 
 def _order(command: Command) -> str:
     if command.kind is CommandKind.UNDO:
-        return (
-            f"command: bring {command.target.workload} back from template {command.expected_template} "
-            f"to {command.template}"
-        )
+        # Empty when the release never said which template runs it.
+        replaced = f" from template {command.expected_template}" if command.expected_template else ""
+        return f"command: bring {command.target.workload} back{replaced} to template {command.template}"
     return f"command: promote template {command.template} of {command.target.workload} to every instance"
