@@ -10,6 +10,7 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn
 
@@ -30,9 +31,11 @@ from streams.kafka_log import MAX_REQUEST_BYTES, LogError, Record, read_range
 from streams.routing import commands_from, messages_from
 from streams.runtime import Runtime, Step
 from streams.settings import Settings
+from streams.watermark import Watermark
 
 logger = logging.getLogger("suture.worker")
 
+PUBLIC = (Topic.CDEVENTS, Topic.OTLP_METRICS, Topic.OTLP_LOGS)
 EXIT_SEND_FAILED = 70
 _READ_AGAIN_SECONDS = 1.0
 
@@ -106,11 +109,19 @@ class OrderedShell:
     """Runs the engines of one ordered topic inside a Faust app."""
 
     def __init__(
-        self, app: Any, topic: Topic, settings: Settings, policy: Policy, keys: KeyRing | None
+        self,
+        app: Any,
+        topic: Topic,
+        settings: Settings,
+        policy: Policy,
+        keys: KeyRing | None,
+        watermark: Watermark | None = None,
     ) -> None:
         self._app, self._topic, self._settings, self._policy = app, topic, settings, policy
         self._name = topic_name(topic, settings.prefix)
+        self._public = tuple(topic_name(public, settings.prefix) for public in PUBLIC)
         self._keys = keys
+        self._watermark = watermark
         self._outbox = Outbox(app, settings.prefix)
         self._runtime = Runtime(topic.value, KafkaRanges(settings.bootstrap, settings.prefix))
         self._saved_at: dict[int, float] = {}
@@ -160,18 +171,32 @@ class OrderedShell:
         """Put the time, and once the policy, on every partition that this worker holds."""
         at = clock.now()
         assigned = [place for place in self._app.consumer.assignment() if place.topic == self._name]
+        time = self._time(at)
         for place in sorted(assigned):
             if place.partition not in self._told:
                 self._told.add(place.partition)
                 change = SettingsChanged(policy=self._policy, digest=digest(self._policy), at=at)
                 await self._observe(change, place.partition)
-            if self._settings.tick:
-                await self._observe(Tick(at=at), place.partition)
+            if self._settings.tick and time is not None:
+                await self._observe(Tick(at=time), place.partition)
+
+    def _time(self, now: datetime) -> datetime | None:
+        """Return what time to tell: no later than what was ingested, while there is something to catch up."""
+        if self._watermark is None:
+            return now
+        consumer = self._app.consumer
+        public = [place for place in consumer.assignment() if place.topic in self._public]
+        ends = {(place.topic, place.partition): consumer.highwater(place) for place in public}
+        # Where reading began, and how far the group knows: Faust offers no other way to ask.
+        starts = {(place.topic, place.partition): consumer._committed_offset.get(place) for place in public}
+        return self._watermark.time(now, ends, starts)
 
     def revoked(self, places: Iterable[Any]) -> None:
         """Forget partitions that another worker will hold."""
         partitions = [place.partition for place in places if place.topic == self._name]
         self._runtime.drop(partitions)
+        if self._watermark is not None:
+            self._watermark.forget((place.topic, place.partition) for place in places)
         self._told.difference_update(partitions)
 
     async def _observe(self, body: SettingsChanged | Tick, partition: int) -> None:
@@ -211,14 +236,24 @@ class OrderedShell:
 class IngestShell:
     """Turns one public topic into observations inside a Faust app."""
 
-    def __init__(self, app: Any, topic: Topic, settings: Settings, keys: KeyRing | None) -> None:
-        self._topic, self._keys = topic, keys
+    def __init__(
+        self,
+        app: Any,
+        topic: Topic,
+        settings: Settings,
+        keys: KeyRing | None,
+        watermark: Watermark | None = None,
+    ) -> None:
+        self._topic, self._keys, self._watermark = topic, keys, watermark
         self._outbox = Outbox(app, settings.prefix)
 
     async def run(self, stream: Any) -> None:
         """Ingest the topic's messages; each is acknowledged when all that it became has arrived."""
         async for event in stream.noack().events():
-            _acknowledge(event, [sent async for sent in self._take(_record(event.message))])
+            record = _record(event.message)
+            _acknowledge(event, [sent async for sent in self._take(record)])
+            if self._watermark is not None:
+                self._watermark.take((record.topic, record.partition), record.offset, record.timestamp_ms)
 
     async def _take(self, record: Record) -> AsyncIterator[Awaitable[Any]]:
         try:
@@ -244,9 +279,11 @@ class IngestShell:
 def judge_app(settings: Settings, policy: Policy, keys: KeyRing | None) -> Any:
     """Return the worker that ingests public topics and judges releases."""
     app = _app("suture-judge", settings, linger=0.02)
-    for topic in (Topic.CDEVENTS, Topic.OTLP_METRICS, Topic.OTLP_LOGS):
-        _agent(app, topic, settings, IngestShell(app, topic, settings, keys).run)
-    _ordered(app, OrderedShell(app, Topic.OBSERVATIONS, settings, policy, None), Topic.OBSERVATIONS, settings)
+    watermark = Watermark()
+    for topic in PUBLIC:
+        _agent(app, topic, settings, IngestShell(app, topic, settings, keys, watermark).run)
+    shell = OrderedShell(app, Topic.OBSERVATIONS, settings, policy, None, watermark)
+    _ordered(app, shell, Topic.OBSERVATIONS, settings)
     return app
 
 
@@ -323,6 +360,7 @@ def _record(message: Any) -> Record:
         key=message.key,
         value=message.value,
         headers=tuple((str(name), bytes(value or b"")) for name, value in pairs),
+        timestamp_ms=int((message.timestamp or 0) * 1000),
     )
 
 
