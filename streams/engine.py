@@ -169,7 +169,11 @@ class Engine:
         for key in sorted(key for key, service in state.services.items() if service.is_waiting):
             service = state.services[key]
             _, rule = state.policy.rule(service.environment, service.service)
-            for item in service_engine.tick(service, rule, state.digest, tick.at):
+            try:
+                said = list(service_engine.tick(service, rule, state.digest, tick.at))
+            except Exception as error:  # noqa: BLE001  # a bug at one service must not silence the others
+                said = service_engine.failed(service, type(error).__name__, tick.at)
+            for item in said:
                 yield key, item
         for key in sorted(key for key, known in state.environments.items() if known.is_waiting):
             known = state.environments[key]

@@ -23,7 +23,7 @@ from schemas.observations import (
     SuspicionChanged,
     VerdictReached,
 )
-from schemas.orders import CommandKind, Outcome, OutcomeKind
+from schemas.orders import CommandKind, Outcome, OutcomeKind, Page
 from schemas.policy import Rule
 from schemas.releases import Release
 from schemas.samples import SampleBatch
@@ -65,6 +65,7 @@ class ServiceState:
         reported: Outcomes already heard of, newest last; a repeat is no news.
         convicting: Signals that convicted the newest harmful release, which recovery is judged by.
         damaged_at: Start of the damage that it did.
+        failed: What judging it failed with, when that was said last; "" when it never did.
     """
 
     environment: EnvironmentName
@@ -76,6 +77,7 @@ class ServiceState:
     reported: list[str] = field(default_factory=list)
     convicting: list[SignalName] = field(default_factory=list)
     damaged_at: AwareDatetime | None = None
+    failed: str = ""
 
     @property
     def is_waiting(self) -> bool:
@@ -165,6 +167,24 @@ def tick(state: ServiceState, rule: Rule, digest: str, now: datetime) -> Iterato
             continue
         state.recoveries.remove(recovery)
         yield _recovery(state, recovery.outcome, judged[0], judged[1], now)
+
+
+def failed(state: ServiceState, error: str, now: datetime) -> list[Said]:
+    """Return the page that a bug in judging a service gives, once for each kind of error."""
+    if state.failed == error:
+        return []
+    state.failed = error
+    key = f"{state.environment}/{state.service}"
+    page = Page(
+        id=derived_id("page", key, "failed", error, now.isoformat()),
+        environment=state.environment,
+        service=state.service,
+        release=state.open[0].release.id if state.open else None,
+        about=key,
+        summary=f"judging {key} failed with {error}, a bug: nothing is known of it until that is mended",
+        at=now,
+    )
+    return [page]
 
 
 def _look_at(

@@ -23,7 +23,7 @@ from tests.builders import (
     requests,
     said,
 )
-from tests.streams.world import ENVIRONMENTS, World, wire
+from tests.streams.world import ENVIRONMENTS, SERVICES, World, wire
 
 FIVE_SECONDS = timedelta(seconds=5)
 
@@ -259,3 +259,18 @@ def test_the_builders_make_deltas_of_counts_and_sums() -> None:
     series = [entry[0] for entry in requests("a", START, errors=1)]
     assert {one.temporality for one in series} == {Temporality.DELTA}
     assert [one.field for one in series] == [Field.COUNT, Field.SUM, Field.COUNT]
+
+
+def test_a_bug_at_one_service_pages_once_and_silences_no_other() -> None:
+    world = World()
+    world.quiet_hour()
+    world.quiet_hour(service="basket")
+    world.put("dev/basket", a_release("basket", version="7"))
+    spoilt = world.engines[SERVICES].state.services["dev/basket"].open[0].watch
+    spoilt.looked_until = None  # type: ignore[assignment]  # spoilt on purpose: every look at it fails
+    heard = play(world, 4, canary_errors=60)
+    pages = [page for page in said(heard, Page) if page.service == "basket"]
+    assert len(pages) == 1
+    assert "judging dev/basket failed with TypeError" in pages[0].summary
+    assert kinds(heard)[-1] is VerdictKind.HARMFUL
+    assert said(heard, Command)
