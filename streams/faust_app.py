@@ -27,7 +27,7 @@ from schemas.policy import Policy
 from schemas.topics import Topic, topic_name
 from streams import clock
 from streams.ingest import dead_letter, ingest
-from streams.kafka_log import MAX_REQUEST_BYTES, LogError, Record, read_range
+from streams.kafka_log import MAX_REQUEST_BYTES, LogError, RangeReader, Record
 from streams.routing import commands_from, messages_from
 from streams.runtime import Runtime, Step
 from streams.settings import Settings
@@ -44,17 +44,17 @@ class KafkaRanges:
     """The ordered topics and snapshots of one installation, read without a group."""
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
-        self._bootstrap, self._prefix = bootstrap, prefix
+        self._reader, self._prefix = RangeReader(bootstrap), prefix
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterable[Record]:
         """Yield a partition's entries from `start` up to before `stop`."""
         if start >= stop:
             return ()
-        return read_range(self._bootstrap, topic_name(Topic(topic), self._prefix), partition, start, stop)
+        return self._reader.read(topic_name(Topic(topic), self._prefix), partition, start, stop)
 
     def snapshots(self, partition: int) -> Iterable[Record]:
         """Yield one partition of the snapshots topic."""
-        return read_range(self._bootstrap, topic_name(Topic.SNAPSHOTS, self._prefix), partition)
+        return self._reader.read(topic_name(Topic.SNAPSHOTS, self._prefix), partition)
 
 
 class Outbox:

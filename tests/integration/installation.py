@@ -20,7 +20,7 @@ from schemas.effects import Effect, Said
 from schemas.messages import Message, read_effect, read_observation
 from schemas.observations import LogPosition, Observation, SettingsChanged
 from schemas.topics import PARTITIONS, TOPICS, Topic, topic_name
-from streams.kafka_log import LogWriter, Record, TopicTail, create_topics, read_range
+from streams.kafka_log import LogWriter, RangeReader, Record, TopicTail, create_topics
 from streams.process_tree import ProcessTree
 from streams.settings import Settings, environment_of
 
@@ -192,11 +192,15 @@ class Installation:
 
     def records(self, *topics: Topic) -> Iterable[Record]:
         """Yield everything that stands in topics, without the prefix."""
-        for topic in topics:
-            partitions = next(spec.partitions for spec in TOPICS if spec.topic is topic)
-            for partition in range(partitions):
-                for record in read_range(self.settings.bootstrap, self.topic(topic), partition):
-                    yield replace(record, topic=topic.value)
+        reader = RangeReader(self.settings.bootstrap)
+        try:
+            for topic in topics:
+                partitions = next(spec.partitions for spec in TOPICS if spec.topic is topic)
+                for partition in range(partitions):
+                    for record in reader.read(self.topic(topic), partition):
+                        yield replace(record, topic=topic.value)
+        finally:
+            reader.close()
 
     def read(self, record: Record) -> Observation:
         """Return the observation that a record of an ordered topic holds."""

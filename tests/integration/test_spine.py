@@ -76,7 +76,7 @@ def say_delays(installation: Installation, shop: Shop) -> None:
         for record in installation.records(Topic.OTLP_METRICS)
         if shop.new.encode() in (record.value or b"") and record.timestamp_ms < commanded
     ]
-    seen = [stamp for stamp in spoken if stamp >= announced]
+    seen = sorted(stamp for stamp in spoken if stamp >= announced)
     say(
         f"measured: command {(commanded - announced) / 1000:.2f} s after the deploy event, and "
         f"{(commanded - seen[0]) / 1000:.2f} s after the first bad sample behind it, "
