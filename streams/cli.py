@@ -29,8 +29,11 @@ def _options(
 ) -> None:
     # Imported here: `suture --help` needs no logging.
     from streams.log_lines import set_up_logging
+    from streams.settings import read_settings
+    from streams.stopping import stop_with
 
     set_up_logging(log_level)
+    stop_with(read_settings().parent)
 
 
 def main() -> NoReturn:

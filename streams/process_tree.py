@@ -116,7 +116,11 @@ class ProcessTree:
             stderr = stack.enter_context(self._log.open("ab")) if self._log else None
             child.process = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", *child.arguments],
-                env={**self._environment, "SUTURE_INSTANCE": f"{self._instance}-{child.name}"},
+                env={
+                    **self._environment,
+                    "SUTURE_INSTANCE": f"{self._instance}-{child.name}",
+                    "SUTURE_PARENT": str(os.getpid()),
+                },
                 stdout=stderr,
                 stderr=stderr,
                 start_new_session=True,

@@ -38,6 +38,8 @@ class Settings:
         instance: A name that this process keeps over restarts and shares with no other, such as a
             StatefulSet's pod: one that was killed then goes on with its partitions at once, instead
             of after the group's session timeout. "" for none. `SUTURE_INSTANCE`.
+        parent: Process id of the tree that this process is a part of, which it does not outlive; 0 for
+            none. `SUTURE_PARENT`.
     """
 
     bootstrap: str = ""
@@ -55,6 +57,7 @@ class Settings:
     processes: Path | None = None
     listen: str = "127.0.0.1:4318"
     instance: str = ""
+    parent: int = 0
 
     def __repr__(self) -> str:
         """Return what may be shown: never a key or a token."""
@@ -96,6 +99,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         processes=Path(processes) if processes else None,
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
+        parent=_whole(given, "SUTURE_PARENT", 0),
         instance=text("SUTURE_INSTANCE", ""),
     )
 

@@ -1,7 +1,9 @@
-"""Stopping when told to: one place that turns SIGTERM and SIGINT into a flag."""
+"""Stopping: when asked by a signal, and when the process that started this one is gone."""
 
+import os
 import signal
 import threading
+import time
 from types import FrameType
 
 
@@ -15,3 +17,21 @@ def stop_flag() -> threading.Event:
     signal.signal(signal.SIGTERM, asked)
     signal.signal(signal.SIGINT, asked)
     return stop
+
+
+def stop_with(parent: int) -> None:
+    """Ask this process to stop when its parent is gone, also when that was killed without a word.
+
+    A part whose process tree was killed would go on beside the parts of the next one.
+
+    Args:
+        parent: Process id of the parent; 0 follows nobody.
+    """
+    if parent:
+        threading.Thread(target=_watch, args=(parent,), name="parent-watch", daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os.kill(os.getpid(), signal.SIGTERM)
