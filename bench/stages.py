@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from schemas.arrow_batches import decode_batch, encode_batch
-from schemas.messages import Message
+from schemas.envelopes import Message
 from schemas.otlp_metrics import read_metrics
 from schemas.topics import Topic
 from streams.pipeline import Pipeline

@@ -17,10 +17,10 @@ from feature_store.disk import Disk
 from feature_store.inventory import JournalFile, file_name, take_inventory
 from feature_store.parquet import Mark, Marks, encode, read_footer
 from feature_store.rows import Row, row_of
+from schemas.effect_messages import said_at
 from schemas.effects import Effect
 from schemas.errors import SutureError
 from schemas.instants import EPOCH
-from schemas.messages import said_at
 
 _NEWS_US = 10 * 60 * 1_000_000
 """A supposed repeat that is newer by this than all that is kept is no repeat. A true one is never newer;

@@ -5,10 +5,10 @@ from typing import assert_never
 
 from feature_store.kinds import Kind
 from schemas.codec import to_json
+from schemas.effect_messages import said_id
 from schemas.effects import Effect, Said
 from schemas.judgements import Evidence, Recovery
 from schemas.keys import derived_id
-from schemas.messages import said_id
 from schemas.observations import (
     Approval,
     FreezeSet,

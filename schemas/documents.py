@@ -14,8 +14,8 @@ from typing import Any
 
 from schemas.codec import adapter
 from schemas.descriptions import described, summary_of
+from schemas.effect_messages import EFFECT_TYPES, VERDICT_TYPE
 from schemas.judgements import Evidence, Recovery, Verdict
-from schemas.messages import EFFECT_TYPES, VERDICT_TYPE
 from schemas.observations import (
     Approval,
     FreezeSet,

@@ -6,9 +6,9 @@ import typer
 
 from schemas.cdevents import deploy_event, read_deploy
 from schemas.cloudevents import write_record
+from schemas.envelopes import Message
 from schemas.errors import SettingsError
 from schemas.keys import EnvironmentName, ServiceName, TemplateHash, service_key
-from schemas.messages import Message
 from schemas.releases import Target, TargetKind
 from schemas.topics import Topic
 from streams import clock

@@ -11,7 +11,7 @@ from feature_store.views import connect
 from schemas.codec import from_python
 from schemas.errors import SettingsError
 from schemas.keys import EnvironmentName
-from schemas.messages import observation_message
+from schemas.observation_messages import observation_message
 from schemas.observations import Answer, Approval, FreezeSet, KillSwitchSet
 from schemas.policy import Duration
 from schemas.topics import Topic

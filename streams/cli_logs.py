@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from schemas.effect_messages import cloud_event
 from schemas.effects import Effect
-from schemas.messages import cloud_event
 from schemas.topics import Topic, topic_name
 from streams.cli_parts import connected
 from streams.kafka_log import Record, describe_topics, read_range

@@ -18,9 +18,10 @@ from actions.executor import Executor
 from actions.ledger import MemoryLedger
 from actions.processes import Processes
 from actions.signing import KeyRing
+from schemas.envelopes import SIGNATURE_HEADER, Message
 from schemas.errors import SchemaError
 from schemas.keys import derived_id
-from schemas.messages import SIGNATURE_HEADER, Message, outcome_message, read_command, read_outcome
+from schemas.order_messages import outcome_message, read_command, read_outcome
 from schemas.orders import Command, Outcome, OutcomeKind
 from schemas.releases import TargetKind
 from schemas.topics import Topic, topic_name

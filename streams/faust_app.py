@@ -20,9 +20,11 @@ from faust.exceptions import ProducerSendError
 from actions.errors import SignatureError
 from actions.signing import KeyRing
 from schemas.codec import digest
+from schemas.envelopes import SIGNATURE_HEADER, Message
 from schemas.errors import SchemaError
-from schemas.messages import SIGNATURE_HEADER, Message, command_message, observation_message
+from schemas.observation_messages import observation_message
 from schemas.observations import SettingsChanged, Tick
+from schemas.order_messages import command_message
 from schemas.policy import Policy
 from schemas.topics import Topic, topic_name
 from streams import clock

@@ -21,8 +21,8 @@ from schemas.cloudevents import CloudEvent, read_request, write_record
 from schemas.codec import adapter, from_json
 from schemas.errors import SchemaError, SutureError
 from schemas.keys import service_key
-from schemas.messages import observation_message
 from schemas.names import environment_name
+from schemas.observation_messages import observation_message
 from schemas.observations import Answer, Approval, ReleaseStarted
 from schemas.otlp_logs import read_logs
 from schemas.otlp_metrics import read_metrics

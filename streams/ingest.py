@@ -8,10 +8,12 @@ import numpy as np
 
 from schemas.cdevents import read_deploy
 from schemas.cloudevents import read_record
+from schemas.envelopes import Message
 from schemas.errors import SchemaError
 from schemas.keys import service_key
-from schemas.messages import Message, observation_message, read_outcome
+from schemas.observation_messages import observation_message
 from schemas.observations import Body, LogBatch, Origin, OutcomeReported
+from schemas.order_messages import read_outcome
 from schemas.otlp_logs import read_logs
 from schemas.otlp_metrics import read_metrics
 from schemas.otlp_values import Refused

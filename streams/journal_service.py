@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from threading import Event
 
 from feature_store.journal import FlushLimits, Journal
+from schemas.effect_messages import read_effect
 from schemas.effects import Effect
 from schemas.errors import SchemaError
-from schemas.messages import read_effect
 from schemas.topics import Topic, topic_name
 from streams import clock
 from streams.ingest import dead_letter

@@ -19,8 +19,8 @@ from kafka import (
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from schemas.envelopes import Message
 from schemas.errors import SutureError
-from schemas.messages import Message
 from schemas.topics import PARTITIONS, TOPICS, Topic, TopicSpec, topic_name
 
 _FETCH_BYTES = 16 * 1024 * 1024

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from schemas.effects import Effect
+from schemas.envelopes import Message
 from schemas.errors import SchemaError
-from schemas.messages import Message, observation_message, read_observation
+from schemas.observation_messages import observation_message, read_observation
 from schemas.observations import Body, LogPosition, Tick
 from schemas.topics import Topic
 from streams.engine import Engine

@@ -23,10 +23,11 @@ from detectors.defaults import CPU, LATENCY, MEMORY, SUCCESS, pod_minute_rule
 from schemas.cdevents import read_deploy
 from schemas.cloudevents import CloudEvent, write_record
 from schemas.codec import digest
+from schemas.envelopes import Message
 from schemas.errors import SchemaError
 from schemas.instants import from_ms
 from schemas.keys import EnvironmentName, ServiceName, TemplateHash, service_key
-from schemas.messages import Message, observation_message
+from schemas.observation_messages import observation_message
 from schemas.observations import PodChange, PodChanged, SettingsChanged
 from schemas.policy import Autonomy, Policy, Rule
 from schemas.topics import Topic

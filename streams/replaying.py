@@ -8,8 +8,9 @@ from pathlib import Path
 
 from detectors.defaults import pod_minute_rule
 from schemas.codec import to_json
+from schemas.envelopes import Message
 from schemas.errors import SutureError
-from schemas.messages import Message, observation_message
+from schemas.observation_messages import observation_message
 from schemas.observations import Body, Tick
 from schemas.policy import Autonomy
 from schemas.topics import PARTITIONS, Topic, topic_name

@@ -3,15 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from schemas.effect_messages import cloud_event, effect_message, verdict_event
 from schemas.effects import Effect
+from schemas.envelopes import Message
 from schemas.judgements import Recovery
-from schemas.messages import (
-    Message,
-    cloud_event,
-    effect_message,
-    observation_message,
-    verdict_event,
-)
+from schemas.observation_messages import observation_message
 from schemas.observations import (
     Body,
     Origin,

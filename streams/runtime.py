@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from schemas.effects import Effect
+from schemas.envelopes import Message
 from schemas.errors import SchemaError
-from schemas.messages import Message, read_observation
+from schemas.observation_messages import read_observation
 from schemas.observations import LogPosition
 from streams.engine import Engine
 from streams.kafka_log import Record

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import zstandard
 
-from schemas.messages import Message
+from schemas.envelopes import Message
 from schemas.topics import Topic
 from streams.engine import state_version
 from streams.kafka_log import Record

@@ -3,11 +3,11 @@
 import threading
 from dataclasses import dataclass, field
 
+from schemas.effect_messages import read_effect
 from schemas.effects import Said
 from schemas.errors import SchemaError
 from schemas.judgements import Evidence, Recovery, Verdict
 from schemas.keys import ReleaseId
-from schemas.messages import read_effect
 from schemas.observations import OutcomeReported, ReleaseClosed, ReleaseOpened, VerdictReached
 from schemas.orders import Command, CommandKind, Decision, Denied, Held, Outcome, OutcomeKind
 from schemas.topics import Topic, topic_name

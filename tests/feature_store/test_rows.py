@@ -8,10 +8,10 @@ import pytest
 from feature_store.columns import COLUMNS
 from feature_store.kinds import Kind, said_from_body, type_of
 from feature_store.rows import row_of
+from schemas.effect_messages import EFFECT_TYPES, said_at, said_id
 from schemas.effects import Effect, Said
 from schemas.errors import SchemaError
 from schemas.judgements import Suspicion
-from schemas.messages import EFFECT_TYPES, said_at, said_id
 from schemas.observations import (
     FreezeSet,
     KillSwitchSet,

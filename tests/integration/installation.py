@@ -16,8 +16,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from schemas.effect_messages import read_effect
 from schemas.effects import Effect, Said
-from schemas.messages import Message, read_effect, read_observation
+from schemas.envelopes import Message
+from schemas.observation_messages import read_observation
 from schemas.observations import LogPosition, Observation, SettingsChanged
 from schemas.topics import PARTITIONS, TOPICS, Topic, topic_name
 from streams.kafka_log import LogWriter, RangeReader, Record, TopicTail, create_topics

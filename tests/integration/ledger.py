@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from feature_store.views import connect
+from schemas.effect_messages import cloud_event, read_effect
 from schemas.effects import Effect
-from schemas.messages import cloud_event, read_effect
 from schemas.topics import Topic
 from streams.recording import ORDERED, read_recording, write_recording
 from streams.replay import replay

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from actions.signing import KeyRing
-from schemas.messages import KIND_HEADER, ORIGIN_HEADER, SIGNATURE_HEADER
+from schemas.envelopes import SIGNATURE_HEADER
+from schemas.observation_messages import KIND_HEADER, ORIGIN_HEADER
 from schemas.topics import Topic
 from tests.integration.installation import KEYS
 from tests.integration.telemetry import Speaker, as_json, logs_of, metrics_of

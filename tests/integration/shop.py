@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from actions.process_files import Workload
+from schemas.envelopes import Message
 from schemas.keys import TemplateHash
-from schemas.messages import Message
 from schemas.topics import Topic
 from tests.actions.local_processes import SupervisorProgram, serving
 from tests.integration.installation import Installation

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from infra.dev.kafka import Broker
+from schemas.envelopes import SIGNATURE_HEADER, Message
 from schemas.judgements import Recovery, RecoveryKind, VerdictKind
-from schemas.messages import SIGNATURE_HEADER, Message, read_command, read_outcome
 from schemas.observations import OutcomeReported, ReleaseOpened, VerdictReached
+from schemas.order_messages import read_command, read_outcome
 from schemas.orders import Command
 from schemas.samples import SampleBatch
 from schemas.topics import Topic

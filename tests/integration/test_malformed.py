@@ -12,7 +12,7 @@ import pytest
 from kafka import KafkaProducer
 
 from infra.dev.kafka import Broker
-from schemas.messages import Message
+from schemas.envelopes import Message
 from schemas.observations import OutcomeReported
 from schemas.orders import OutcomeKind
 from schemas.topics import PARTITIONS, Topic

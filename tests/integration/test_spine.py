@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from infra.dev.kafka import Broker
+from schemas.envelopes import Message
 from schemas.judgements import Recovery, RecoveryKind, VerdictKind
-from schemas.messages import Message
 from schemas.observations import OutcomeReported, ReleaseClosed, ReleaseOpened, VerdictReached
 from schemas.orders import Command, OutcomeKind
 from schemas.topics import Topic

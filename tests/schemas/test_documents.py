@@ -12,6 +12,7 @@ from referencing import Registry, Resource
 
 from schemas.codec import to_json
 from schemas.documents import GENERATED, documents, drift, json_schema, main, write
+from schemas.effect_messages import cloud_event
 from schemas.effects import Effect
 from schemas.judgements import Evidence, Side, Verdict, VerdictKind
 from schemas.keys import (
@@ -23,8 +24,8 @@ from schemas.keys import (
     SignalName,
     TemplateHash,
 )
-from schemas.messages import cloud_event, command_message
 from schemas.observations import LogPosition
+from schemas.order_messages import command_message
 from schemas.orders import Command, CommandKind, Guard, Held
 from schemas.releases import Target, TargetKind
 from schemas.topics import TOPICS

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from schemas.effect_messages import cloud_event, read_effect
 from schemas.effects import Effect
 from schemas.errors import SchemaError
 from schemas.keys import EnvironmentName
-from schemas.messages import cloud_event, read_effect
 from schemas.observations import FreezeSet, LogPosition
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

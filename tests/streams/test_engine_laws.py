@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.codec import from_json
+from schemas.effect_messages import cloud_event
 from schemas.errors import SchemaError
-from schemas.messages import cloud_event
 from schemas.observations import Approval, Observation
 from schemas.orders import Command
 from schemas.samples import SampleBatch, Series, Temporality

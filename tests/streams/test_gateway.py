@@ -23,7 +23,7 @@ from schemas.cdevents import deploy_event, read_deploy
 from schemas.cloudevents import read_record, write_record
 from schemas.errors import SettingsError
 from schemas.keys import EnvironmentName, ServiceName
-from schemas.messages import read_observation
+from schemas.observation_messages import read_observation
 from schemas.observations import Answer, Approval, LogPosition
 from streams.gateway import create_app
 from streams.gateway_publishing import PublishError

@@ -2,7 +2,7 @@
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from schemas.messages import read_observation
+from schemas.observation_messages import read_observation
 from schemas.observations import LogPosition
 from schemas.samples import SampleBatch
 from schemas.topics import TOPICS, Topic

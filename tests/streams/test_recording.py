@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.effect_messages import cloud_event
 from schemas.effects import Effect
 from schemas.errors import SchemaError
-from schemas.messages import cloud_event, observation_message
+from schemas.observation_messages import observation_message
 from streams.kafka_log import Record
 from streams.recording import read_recording, write_recording
 from streams.replay import replay

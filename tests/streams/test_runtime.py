@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from schemas.effects import Effect
-from schemas.messages import KIND_HEADER, Message, observation_message
+from schemas.envelopes import Message
+from schemas.observation_messages import KIND_HEADER, observation_message
 from schemas.topics import Topic
 from streams import snapshots
 from streams.engine import state_version

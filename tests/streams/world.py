@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from schemas.effect_messages import cloud_event
 from schemas.effects import Effect
-from schemas.messages import cloud_event, observation_message, read_observation
+from schemas.observation_messages import observation_message, read_observation
 from schemas.observations import Body, Observation, Origin, OutcomeReported, Tick
 from schemas.orders import Command, OutcomeKind
 from schemas.policy import Policy
