@@ -19,7 +19,7 @@ from feature_store.wording import (
     words,
 )
 from schemas.judgements import Evidence, Recovery, Verdict, VerdictKind
-from schemas.observations import Answer, Approval, OutcomeReported, ReleaseOpened
+from schemas.observations import Answer, Approval, OutcomeReported, ReleaseOpened, VerdictReached
 from schemas.orders import Command, Decision, Denied, Held, OutcomeKind, Playbook
 
 _WIDTH = 100
@@ -76,7 +76,9 @@ def _identity(story: Story) -> Iterator[str]:
     if not opened:
         yield "Started   before this journal begins"
         return
-    release = opened[-1].release
+    # What the deploy event did not say is learnt from telemetry, and stands in the newest verdict.
+    judged = story.of(VerdictReached)
+    release = judged[-1].release if judged else opened[-1].release
     facts = [clock(release.started_at)]
     if release.template:
         facts.append(f"template {release.template}")
