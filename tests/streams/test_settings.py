@@ -1,0 +1,54 @@
+"""Settings come from the environment, are refused with their name, and never show a secret."""
+
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import SettingsError
+from streams.settings import environment_of, read_settings
+
+SECRET = "k1:MDEyMzQ1Njc4OWFiY2RlZg=="
+
+
+def test_an_empty_environment_gives_the_documented_defaults() -> None:
+    settings = read_settings({})
+    assert (settings.bootstrap, settings.prefix, settings.policy) == ("", "", None)
+    assert settings.journal == Path(".suture/journal")
+
+
+def test_a_child_gets_the_same_settings_through_its_environment() -> None:
+    settings = read_settings(
+        {
+            "KAFKA_BOOTSTRAP": "a:1,b:2",
+            "SUTURE_PREFIX": "x.",
+            "SUTURE_TICK_SECONDS": "0",
+            "SUTURE_KEYS": SECRET,
+            "SUTURE_CLUSTERS": "one, two",
+            "SUTURE_INSTANCE": "here",
+        }
+    )
+    assert read_settings(environment_of(settings)) == settings
+    assert settings.clusters == ("one", "two")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SUTURE_TICK_SECONDS", "soon"),
+        ("SUTURE_SNAPSHOT_SECONDS", "-1"),
+        ("SUTURE_REPLICATION", "three"),
+        ("SUTURE_KEYS_FILE", "/nowhere/at/all"),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        read_settings({name: value})
+
+
+def test_a_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(SECRET + "\n")
+    settings = read_settings({"SUTURE_KEYS_FILE": str(file), "SUTURE_TOKENS": "ann:a-secret-token"})
+    assert settings.keys == SECRET
+    assert SECRET not in repr(settings)
+    assert "a-secret-token" not in repr(settings)
