@@ -12,7 +12,7 @@ from detectors.windows import ServiceWindow
 from schemas.effects import Said
 from schemas.instants import EPOCH, from_ms
 from schemas.judgements import Recovery, RecoveryKind, Verdict, VerdictKind
-from schemas.keys import EnvironmentName, ServiceName, SignalName, derived_id
+from schemas.keys import NO_TEMPLATE, EnvironmentName, ServiceName, SignalName, derived_id
 from schemas.observations import (
     LogBatch,
     OutcomeReported,
@@ -116,7 +116,8 @@ def release_started(
         return
     state.seen_events = [*state.seen_events[-31:], release.id]
     for earlier in state.open:
-        if earlier.release.version == release.version and not earlier.ordinal:
+        templates = {earlier.release.template, release.template} - {NO_TEMPLATE}
+        if earlier.release.version == release.version and len(templates) < 2:
             # Two senders announce one deployment: the second adds nothing that is not known.
             return
     for earlier in state.open:

@@ -1,12 +1,22 @@
 """What the pure engine decides, through `Engine.apply` alone: one test a rule of the design."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from schemas.effects import Effect
 from schemas.judgements import VerdictKind
-from schemas.observations import Answer, Origin, OutcomeReported, ReleaseClosed, ReleaseOpened, VerdictReached
+from schemas.keys import ReleaseId
+from schemas.observations import (
+    Answer,
+    Origin,
+    OutcomeReported,
+    ReleaseClosed,
+    ReleaseOpened,
+    ReleaseStarted,
+    VerdictReached,
+)
 from schemas.orders import Command, CommandKind, Decision, Denied, Guard, Held, Page, Playbook
 from schemas.samples import Temporality
 from schemas.signals import Field
@@ -150,7 +160,7 @@ def test_a_canary_that_falls_silent_beside_its_speaking_twins_is_harmful() -> No
     assert kinds(heard)[-1] is VerdictKind.HARMFUL
 
 
-def test_a_canary_that_never_spoke_is_no_data_and_no_rollback() -> None:
+def test_a_canary_that_has_not_spoken_yet_is_no_data_and_no_rollback() -> None:
     heard = play(World(), 6, canary_errors=None)
     assert kinds(heard)[-1] is VerdictKind.NODATA
     assert not said(heard, Command)
@@ -174,6 +184,13 @@ def test_a_freeze_holds_what_development_would_do_alone() -> None:
     heard = play(world, 4, canary_errors=60)
     assert [held.guard for held in said(heard, Held)] == [Guard.FREEZE]
     assert not said(heard, Command)
+
+
+def test_a_second_sender_of_the_same_deployment_does_not_begin_the_watch_anew() -> None:
+    world = World()
+    play(world, 3, canary_errors=1)
+    again = replace(a_release().release, id=ReleaseId("dev-cart-2-of-another-sender"), started_at=minute(3))
+    assert not world.put("dev/cart", ReleaseStarted(release=again))
 
 
 def test_the_same_deploy_event_again_is_no_news() -> None:
