@@ -58,7 +58,7 @@ integration: $(STAMP) parts
 
 parts: $(STAMP)  ## Fetch and build the real parts into the cache
 	@echo "==> real parts (the first time takes about 20 minutes, later ones none)"
-	@$(BIN)/python -m infra.dev fetch
+	@$(BIN)/python -m infra.dev fetch || { test -z "$$CI" && echo "==> tests of what is missing are skipped"; }
 
 fix: $(STAMP)  ## Format and mend what can be mended
 	@$(BIN)/ruff check --fix .
