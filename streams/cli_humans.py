@@ -9,11 +9,11 @@ import typer
 from feature_store.holds import OpenHold, find_holds
 from feature_store.views import connect
 from schemas.codec import from_python
-from schemas.errors import SettingsError
+from schemas.errors import SchemaError, SettingsError
 from schemas.keys import EnvironmentName
 from schemas.observation_messages import observation_message
 from schemas.observations import Answer, Approval, FreezeSet, KillSwitchSet
-from schemas.policy import Duration
+from schemas.policy import PositiveDuration
 from schemas.topics import Topic
 from streams import clock
 from streams.cli_parts import connected
@@ -64,7 +64,10 @@ def freeze(
 ) -> None:
     """Let nothing be done in an environment for a while; judging goes on."""
     at = clock.now()
-    length: timedelta = from_python(Duration, duration)
+    try:
+        length: timedelta = from_python(PositiveDuration, duration)
+    except SchemaError as error:
+        raise SettingsError(f"--for is {duration!r}, expected a duration such as 45m or 1h30m") from error
     body = FreezeSet(environment=EnvironmentName(environment), until=at + length, by=_who(by), at=at, why=why)
     _send(connected(read_settings()), environment, body)
     typer.echo(f"{environment} is frozen until {at + length:%Y-%m-%d %H:%M:%S} UTC")

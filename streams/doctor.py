@@ -177,7 +177,7 @@ def _policy(settings: Settings) -> Iterator[Finding]:
         yield Finding(check="policy", health=Health.FAILED, seen=str(error), advice="mend the file")
         return
     where = str(settings.policy) if settings.policy else "the default: development acts alone, all else asks"
-    yield Finding(check="policy", health=Health.OK, seen=f"{where} ({len(policy.rules)} rules)")
+    yield Finding(check="policy", health=Health.OK, seen=f"{where}; rules: {', '.join(sorted(policy.rules))}")
 
 
 def _credentials(settings: Settings) -> Iterator[Finding]:
