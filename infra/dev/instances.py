@@ -199,7 +199,7 @@ def owned(part: str, name: str | None = None, *, keep: bool = False) -> Iterator
     instance = create(part, name)
     try:
         yield instance
-    except BaseException:
+    except BaseException:  # also on Ctrl-C: what was started for the block must go with it
         remove(instance)
         raise
     if keep:
