@@ -8,21 +8,16 @@ Proceedings of the ACM on Software Engineering 1 (FSE), 2024.
 """
 
 import argparse
-import hashlib
 import json
-import platform
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import scipy
-
 from bench.changerca_data import Change, changes_of, posing
 from bench.changerca_scores import aa_figures, figures, mute_pods
+from bench.report import Started, report
 from bench.through_kafka import effects_through_kafka
 from schemas.effects import Effect
 from schemas.observations import VerdictReached
@@ -123,7 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="kafka: the same lines through real topics, workers and the journal",
     )
     given = parser.parse_args(arguments)
-    started, cpu = time.perf_counter(), time.process_time()
+    started = Started()
     source = given.data / "replay.jsonl.gz"
     rows = read_rows(source)
     changes = changes_of(rows)
@@ -141,21 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
         if given.aa
         else figures(changes, outcome, results.rankings, given.data / "labels.csv")
     )
-    print(
-        json.dumps(
-            {
-                **found,
-                "seconds": round(time.perf_counter() - started, 3),
-                "cpu_seconds": round(time.process_time() - cpu, 3),
-                "versions": {
-                    "python": platform.python_version(),
-                    "numpy": np.__version__,
-                    "scipy": scipy.__version__,
-                },
-                "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
-            }
-        )
-    )
+    report(found, started, source)
 
 
 if __name__ == "__main__":
