@@ -26,13 +26,23 @@ from pydantic_core import ErrorDetails
 from actions.yaml_lines import Branch, Leaf, Listing, Node, Problem, nearest, read, shown
 from schemas.codec import adapter
 from schemas.errors import SettingsError
+from schemas.kayenta import KayentaSettings
 from schemas.keys import EnvironmentName, ServiceName
-from schemas.policy import GateSettings, JudgeSettings, Policy, Rule, TargetPattern, default_policy
+from schemas.policy import (
+    GateSettings,
+    JudgeMethod,
+    JudgeSettings,
+    Policy,
+    Rule,
+    TargetPattern,
+    default_policy,
+)
 from schemas.signals import Selector, Signal, default_signals, requests_selector
 
 _PARTS = [field.name for field in fields(Rule)]
 _KNOWN_KEYS = {
     "judge": [field.name for field in fields(JudgeSettings)],
+    "kayenta": [field.name for field in fields(KayentaSettings)],
     "gate": [field.name for field in fields(GateSettings)],
     "target": [field.name for field in fields(TargetPattern)],
     "traffic": [field.name for field in fields(Selector)],
@@ -115,9 +125,10 @@ def explain_policy(policy: Policy, environment: EnvironmentName, service: Servic
     name, rule = policy.rule(environment, service)
     target = rule.target.target(environment, service)
     lines = [f"{environment}/{service} follows rule {name}"]
-    for part in (rule.judge, rule.gate):
-        title = "judge" if isinstance(part, JudgeSettings) else "gate"
-        lines += [f"{title}.{field.name} = {getattr(part, field.name)}" for field in fields(part)]
+    lines += [line for line in _settings("judge", rule.judge) if not line.startswith("judge.kayenta ")]
+    if rule.judge.method is JudgeMethod.KAYENTA:
+        lines += _settings("judge.kayenta", rule.judge.kayenta)
+    lines += _settings("gate", rule.gate)
     lines += [
         f"signals.{signal.name} = {signal.kind}, bad {signal.direction}, margin {signal.margin_ratio:g} "
         f"or {signal.margin_floor:g} {signal.unit}, share {signal.share:g}"
@@ -126,6 +137,10 @@ def explain_policy(policy: Policy, environment: EnvironmentName, service: Servic
     lines.append(f"traffic = {rule.traffic.field} of {rule.traffic.metric}")
     lines.append(f"target = {target.kind} {target.key}")
     return "\n".join(lines)
+
+
+def _settings(title: str, part: JudgeSettings | KayentaSettings | GateSettings) -> list[str]:
+    return [f"{title}.{field.name} = {getattr(part, field.name)}" for field in fields(part)]
 
 
 def _layers(top: Node | None, problems: list[Problem]) -> dict[str, list[Branch]]:

@@ -3,36 +3,33 @@
 The values only; `actions/policy_file.py` reads them from YAML.
 """
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from schemas.durations import Duration, PositiveDuration
+from schemas.kayenta import KayentaSettings
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.releases import Target, TargetKind
 from schemas.signals import Selector, Signal, default_signals, requests_selector
 
 _STRICT = ConfigDict(extra="forbid")
-_SHORT_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
-
-def _duration(value: Any) -> Any:
-    """Turn `1h30m`, `90s` into a timedelta; leave ISO 8601 and timedeltas to the validator."""
-    if isinstance(value, str) and value and (match := _SHORT_DURATION.fullmatch(value)):
-        hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        return timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    if isinstance(value, (int, float)):
-        # pydantic turns a ValueError, and no TypeError, into a validation error.
-        raise ValueError("a duration needs a unit, such as 90s, 30m or 1h30m")  # noqa: TRY004
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-PositiveDuration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 Alpha = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class JudgeMethod(StrEnum):
+    """Which rule convicts.
+
+    ANYTIME: evidence that may be looked at as often as one likes, with one false-rollback budget a release.
+    KAYENTA: the score of Kayenta's judge, at its analyses; for teams that come from there.
+    """
+
+    ANYTIME = "anytime"
+    KAYENTA = "kayenta"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +49,8 @@ class JudgeSettings:
             speak is harmful.
         skew: Samples whose time is further ahead of the log's time are refused: a clock is wrong.
         max_pods: Pods of one service beyond so many are counted together; bounds memory.
+        method: Which rule convicts; `alpha` bounds false rollbacks under `anytime` only.
+        kayenta: Settings of Kayenta's rule, where `method` asks for it.
     """
 
     __pydantic_config__ = _STRICT
@@ -66,6 +65,8 @@ class JudgeSettings:
     silent_intervals: Annotated[int, Field(ge=1)] = 3
     skew: PositiveDuration = timedelta(minutes=5)
     max_pods: Annotated[int, Field(ge=2)] = 200
+    method: JudgeMethod = JudgeMethod.ANYTIME
+    kayenta: KayentaSettings = field(default_factory=KayentaSettings)
 
 
 class Autonomy(StrEnum):
@@ -159,6 +160,9 @@ class Rule:
             raise ValueError(f"signals are {', '.join(names)}, expected each name once")
         if not any(signal.share > 0 for signal in self.signals):
             raise ValueError("no signal has a share above 0, expected at least one that can convict")
+        for name in (*self.judge.kayenta.critical, *self.judge.kayenta.must_have_data):
+            if name not in names:
+                raise ValueError(f"kayenta names the signal {name}, expected one of {', '.join(names)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

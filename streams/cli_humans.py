@@ -9,11 +9,11 @@ import typer
 from feature_store.holds import OpenHold, find_holds
 from feature_store.views import connect
 from schemas.codec import from_python
+from schemas.durations import PositiveDuration
 from schemas.errors import SchemaError, SettingsError
 from schemas.keys import EnvironmentName
 from schemas.observation_messages import observation_message
 from schemas.observations import Answer, Approval, FreezeSet, KillSwitchSet
-from schemas.policy import PositiveDuration
 from schemas.topics import Topic
 from streams import clock
 from streams.cli_parts import connected
