@@ -4,6 +4,7 @@ Pod-minute gauges: one reading per pod and minute of ratios and levels that some
 as a service mesh's dashboards export. Requests are not known, so success is a level and not a count.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from schemas.keys import SignalName
@@ -66,4 +67,32 @@ def pod_minute_rule(rollback: Autonomy = Autonomy.ASK) -> Rule:
         gate=GateSettings(rollback=rollback, blast_radius=1, blame_wait=timedelta(seconds=1)),
         signals=pod_minute_signals(),
         traffic=Selector(metric="pod.requests"),
+    )
+
+
+def pair_rule(kinds: Mapping[str, bool]) -> Rule:
+    """Return the rule of a canary pod beside a baseline pod that both ran the old version before.
+
+    Both sides' past is known, so margins are small: a twentieth of a level, a tenth of an error ratio and
+    one error in two thousand requests are what nobody minds. Nothing warms up.
+
+    Args:
+        kinds: By signal, whether it counts events out of the requests that `<signal>.requests` counts; a
+            level otherwise. More is worse. All have the same share of the budget.
+    """
+    return Rule(
+        judge=JudgeSettings(interval=timedelta(minutes=1)),
+        signals=tuple(
+            Signal(
+                name=SignalName(name),
+                kind=SignalKind.COUNTS if is_count else SignalKind.LEVELS,
+                events=Selector(metric=name),
+                exposure=Selector(metric=f"{name}.requests") if is_count else None,
+                margin_ratio=0.1 if is_count else 0.05,
+                margin_floor=0.0005 if is_count else 0.0,
+                warm_up=0,
+            )
+            for name, is_count in kinds.items()
+        ),
+        traffic=Selector(metric="requests"),
     )
