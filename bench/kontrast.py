@@ -1,8 +1,8 @@
 """Kontrast: software changes on production KPIs without a concurrent control; half of them are bad.
 
 `python -m bench.kontrast --data DIR [--verdicts FILE]` prints one JSON object. Without `labels.csv` the
-figures that need labels are null. Each series is judged by itself, minute by minute and by nothing later, with one
-threshold for all: the shipped one of `detectors/seasonal_shift.py`.
+figures that need labels are null. Each series is judged by itself, minute by minute and by nothing later,
+with one threshold for all: the shipped one of `detectors/seasonal_shift.py`.
 
 Source: X. Wang et al., "Kontrast: Identifying Erroneous Software Change through Self-Supervised Contrastive
 Learning on Time Series", ISSRE 2022.

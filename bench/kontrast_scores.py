@@ -100,11 +100,8 @@ def figures(changes: list[Change], said: list[Judged], threshold: float) -> dict
     bad = np.array([bool(change.bad) for change in changes])
     scores = np.array([one.score for one in said])
     true = alarmed & bad
-    counts |= {
-        "bad": int(bad.sum()),
-        "false": int((alarmed & ~bad).sum()),
-        "missed": int((bad & ~alarmed).sum()),
-    }
+    false, missed = int((alarmed & ~bad).sum()), int((bad & ~alarmed).sum())
+    counts |= {"bad": int(bad.sum()), "false": false, "missed": missed}
     waited = [minute for minute, is_true in zip(alarms, true, strict=True) if is_true and minute is not None]
     fitted, unlabelled = _out_of_fold(changes, said, scores, bad)
     return found | {
