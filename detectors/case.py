@@ -39,6 +39,7 @@ class Finding:
         predates: The damage is older than the release, or hits old and new pods alike.
         is_presence: It is about silence or lost traffic.
         is_callers: It was seen by a caller, which cannot tell the canary's pods from others.
+        is_doubt: It does not convict, and the release may not be called healthy beside it.
     """
 
     evidence: Evidence
@@ -47,6 +48,7 @@ class Finding:
     predates: bool = False
     is_presence: bool = False
     is_callers: bool = False
+    is_doubt: bool = False
 
     @property
     def can_convict(self) -> bool:

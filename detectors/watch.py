@@ -8,13 +8,14 @@ from pydantic import AwareDatetime
 from detectors.case import Case, Finding, Span
 from detectors.evidence import findings
 from detectors.instrument import contradiction
+from detectors.kayenta import kayenta_findings
 from detectors.sentences import counted
 from detectors.sides import learn_template, sides
 from detectors.windows import ServiceWindow
 from schemas.instants import from_ms, to_ms
 from schemas.judgements import Evidence, Suspicion, VerdictKind
 from schemas.keys import NO_TEMPLATE, TemplateHash
-from schemas.policy import Rule
+from schemas.policy import JudgeMethod, Rule
 from schemas.releases import Release
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -125,7 +126,8 @@ def look(
         span=span,
         now=now,
     )
-    said = findings(case)
+    is_kayenta = rule.judge.method is JudgeMethod.KAYENTA
+    said = kayenta_findings(case) if is_kayenta else findings(case)
     broken = contradiction(case)
     # What cannot be read is silent for its reader only: that is no evidence against the canary.
     _convict(watch, case, tuple(f for f in said if not (broken and f.is_presence)))
@@ -184,6 +186,9 @@ def _conclude(
     if not heard and passed >= judge.silent_intervals:
         alone = "the canary never spoke while stable pods did" if _speaks(case) else "nobody spoke"
         return VerdictKind.NODATA, (f"{alone} in {counted(passed, 'interval')}",)
+    doubts = tuple(f.evidence.text for f in said if f.is_doubt)
+    if doubts:
+        return VerdictKind.INCONCLUSIVE, doubts
     if passed * judge.interval >= judge.min_watch and spoken >= judge.min_intervals:
         strongest = tuple(f.evidence.text for f in said if f.can_convict)[:3]
         margins = f"in {counted(spoken, 'interval')} of {counted(heard, 'canary pod')}"
