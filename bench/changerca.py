@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.changerca_data import Change, changes_of, posing
+from bench.changerca_rules import JUDGES, settings_for
 from bench.changerca_scores import aa_figures, figures, mute_pods
 from bench.report import Started, report
 from bench.through_kafka import effects_through_kafka
@@ -117,7 +118,10 @@ def main(arguments: list[str] | None = None) -> None:
         default="engine",
         help="kafka: the same lines through real topics, workers and the journal",
     )
+    parser.add_argument("--judge", choices=JUDGES, default=JUDGES[0], help="the others are baselines")
     given = parser.parse_args(arguments)
+    if given.judge != JUDGES[0] and given.through == "kafka":
+        parser.error(f"--judge {given.judge} runs in the engine only")
     started = Started()
     source = given.data / "replay.jsonl.gz"
     rows = read_rows(source)
@@ -125,8 +129,11 @@ def main(arguments: list[str] | None = None) -> None:
     if given.aa:
         rows, changes = posing(rows, changes)
     print(f"{len(changes)} changes, {len(rows)} lines", file=sys.stderr)
-    through = effects_through_kafka if given.through == "kafka" else effects_of_pod_minutes
-    results = collect(through(rows), changes)
+    if given.through == "kafka":
+        effects = effects_through_kafka(rows)
+    else:
+        effects = effects_of_pod_minutes(rows, settings_for(given.judge, rows, changes))
+    results = collect(effects, changes)
     if given.verdicts is not None:
         lines = (json.dumps(line) + "\n" for line in verdict_lines(results, changes, given.aa))
         given.verdicts.write_text("".join(lines))

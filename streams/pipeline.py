@@ -12,7 +12,7 @@ from schemas.effects import Effect
 from schemas.envelopes import Message
 from schemas.errors import SchemaError
 from schemas.observation_messages import observation_message, read_observation
-from schemas.observations import Body, LogPosition, Tick
+from schemas.observations import Body, LogPosition, SettingsChanged, Tick
 from schemas.topics import Topic
 from streams.engine import Engine
 from streams.ingest import ingest
@@ -80,12 +80,17 @@ class Pipeline:
                     )
 
 
-def effects_of_pod_minutes(rows: list[Row]) -> Iterator[Effect]:
-    """Yield what Suture says to a recording of pod-minutes under the shipped rule for them."""
+def effects_of_pod_minutes(rows: list[Row], settings: SettingsChanged | None = None) -> Iterator[Effect]:
+    """Yield what Suture says to a recording of pod-minutes.
+
+    Args:
+        rows: In the order of time.
+        settings: What holds; the shipped rule for pod-minutes, acting alone, where nothing is given.
+    """
     if not rows:
         return
     pipeline = Pipeline()
-    yield from pipeline.observe(settings_of(rows))
+    yield from pipeline.observe(settings or settings_of(rows))
     for minute in minutes(rows):
         for message in minute.messages:
             yield from pipeline.send(message)
