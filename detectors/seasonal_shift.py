@@ -30,8 +30,8 @@ LEAD = 60
 """Minutes before a change that its level is taken from. Shorter follows noise, longer follows the tide."""
 
 SMOOTHED = 7
-"""Minutes on either side that the earlier days' movement is averaged over: few days are kept. Wider blurs what a
-job does at its minute every day."""
+"""Minutes on either side that the earlier days' movement is averaged over, for few days are kept. Wider blurs
+what a job does at its minute every day."""
 
 WINDOWS = (1, 3, 10, 30)
 """Minutes that a shift is averaged over, from one that leaps to one that lasts."""
