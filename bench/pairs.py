@@ -19,8 +19,8 @@ import numpy as np
 
 from bench.pairs_cells import hard_cells
 from bench.pairs_data import Floats, PairRun, PairSignal, read_pairs, runs_of
+from bench.pairs_rules import JUDGES, rule_for
 from bench.report import Started, report
-from detectors.defaults import pair_rule
 from detectors.watch import look, open_watch
 from detectors.windows import ServiceWindow
 from schemas.codec import digest
@@ -99,15 +99,16 @@ def judge_run(run: PairRun, rule: Rule, rule_digest: str) -> tuple[int, str] | N
     return None
 
 
-def judge(runs: Iterable[PairRun]) -> Iterator[dict[str, Any]]:
-    """Yield what the shipped rule for pairs says of each run, as the verdicts file has it."""
-    rules: dict[tuple[tuple[str, bool], ...], tuple[Rule, str]] = {}
+def judge(runs: Iterable[PairRun], by: str = JUDGES[0]) -> Iterator[dict[str, Any]]:
+    """Yield what the shipped rule for pairs, or a baseline, says of each run, as the verdicts file has it."""
+    rules: dict[tuple[tuple[tuple[str, bool], ...], int], tuple[Rule, str]] = {}
     for run in runs:
         kinds = tuple((name, signal.is_count) for name, signal in run.signals.items())
-        if kinds not in rules:
-            rule = pair_rule(dict(kinds))
-            rules[kinds] = rule, digest(rule)
-        found = judge_run(run, *rules[kinds])
+        key = kinds, run.first + run.minutes
+        if key not in rules:
+            rule = rule_for(by, dict(kinds), run.first + run.minutes)
+            rules[key] = rule, digest(rule)
+        found = judge_run(run, *rules[key])
         yield {
             "run": run.run,
             "rolled_back": found is not None,
@@ -140,6 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, help="judge so many releases in each of the harder cells")
     parser.add_argument("--seed", type=int, default=1, help="what the harder cells are drawn from")
     parser.add_argument("--cell", help="only the harder cells whose name has this in it")
+    parser.add_argument("--judge", choices=JUDGES, default=JUDGES[0], help="the others are baselines")
     given = parser.parse_args(arguments)
     started = Started()
     cells: dict[int, str] | None
@@ -153,7 +155,7 @@ def main(arguments: list[str] | None = None) -> None:
             parser.error(str(error))
         runs = list(runs_of(rows))
     lines = []
-    for line in judge(runs):
+    for line in judge(runs, given.judge):
         lines.append(line)
         if len(lines) % 100 == 0:
             print(f"{len(lines)} of {len(runs)} releases", file=sys.stderr)
