@@ -94,9 +94,12 @@ def severity_of(number: int, text: str) -> int:
 
 
 def _body(record: LogRecord) -> str:
-    """Return what a record says; an exception without a body says its type and message."""
+    """Return what a record says, with its exception behind it; without a body, the exception's own words."""
     said = text_of(record.body)
+    kind, message, trace = (
+        text_of(value) if (value := record.attributes.get(f"exception.{part}")) is not None else ""
+        for part in ("type", "message", "stacktrace")
+    )
     if said.strip():
-        return said
-    told = (record.attributes.get(f"exception.{part}") for part in ("type", "message"))
-    return ": ".join(text for value in told if (text := text_of(value)))
+        return "\n".join(part for part in (said, kind if kind not in trace else "", trace) if part)
+    return "\n".join(part for part in (": ".join(part for part in (kind, message) if part), trace) if part)

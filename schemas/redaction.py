@@ -11,6 +11,8 @@ random mixed-case letters without any digit, 12 % pass for a name at 24 letters 
 import re
 from typing import NamedTuple
 
+from schemas.stack_traces import folded
+
 LONGEST_LINE = 300
 """Characters kept of a line; the template of a log line is in its beginning."""
 
@@ -114,7 +116,8 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 def redact(text: str, limit: int = LONGEST_LINE) -> str:
     """Return the telling line of a log text with everything masked that varies or identifies.
 
-    That is the first line, or the last of a Python traceback.
+    That is the first line, with the error's kind and place where a stack trace follows it
+    (`schemas.stack_traces`), so that one trace is one line however long it is.
 
     Args:
         text: A log body as it came.
@@ -135,10 +138,7 @@ def redact(text: str, limit: int = LONGEST_LINE) -> str:
 
 
 def _telling_line(text: str) -> str:
-    lines = [line for line in text[: 16 * _LONGEST_READ].splitlines() if line and not line.isspace()]
-    if not lines:
-        return ""
-    line = lines[-1] if lines[0].startswith("Traceback (most recent call last)") else lines[0]
+    line = folded(text[: 16 * _LONGEST_READ])
     line = _COLOUR.sub("", line[: _LONGEST_READ + 200])
     line = "".join(letter if letter.isprintable() else " " for letter in line[: _LONGEST_READ + 1]).strip()
     if len(line) <= _LONGEST_READ:

@@ -48,7 +48,7 @@ from schemas.redaction import LONGEST_LINE, redact
         ),
         ("Authorization: Basic YTpi", "Authorization: <secret> <secret>"),
         ("login --password hunter --verbose", "login --password <secret> --verbose"),
-        ("failed\r\n  at a.b(C.java:1)\r\n  at d", "failed"),
+        ("failed\r\n  at a.b(C.java:1)\r\n  at d", "failed at a.b"),
         ("\n\n  late start\nmore", "late start"),
         ('Traceback (most recent call last):\n  File "x.py"\nKeyError: missing', "KeyError: missing"),
         ("\x1b[1;31mred\x1b[0m\x07alert", "red alert"),
