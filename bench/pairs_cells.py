@@ -1,4 +1,4 @@
-"""Harder cells for `bench.pairs`: releases that change nothing, in minutes that misbehave, and a few bad ones.
+"""Harder cells for `bench.pairs`: releases that change nothing, in minutes that misbehave, and a few bad.
 
 Real minutes remember, burst, spike, drift and go missing. Each cell breaks one assumption of the judge;
 nothing is fitted to them. Releases of cells that begin with `bad` must be rolled back, all others must not.

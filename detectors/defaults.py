@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from schemas.keys import SignalName
 from schemas.policy import Autonomy, GateSettings, JudgeSettings, Rule
-from schemas.signals import Direction, Selector, Signal, SignalKind
+from schemas.signals import Selector, Signal, SignalKind
 
 SUCCESS, LATENCY, CPU, MEMORY = "pod.success", "pod.latency", "pod.cpu", "pod.memory"
 
@@ -18,11 +18,12 @@ def pod_minute_signals() -> tuple[Signal, ...]:
     """Return the signals of pod-minute gauges; `docs/judge.md` says where the numbers come from."""
     return (
         Signal(
-            name=SignalName("success"),
+            name=SignalName("failures"),
             kind=SignalKind.LEVELS,
-            direction=Direction.DOWN,
             events=Selector(metric=SUCCESS),
-            margin_ratio=0.05,
+            ceiling=100.0,
+            margin_ratio=0.25,
+            margin_floor=2.0,
             share=2.0,
             unit="%",
             warm_up=0,
@@ -63,7 +64,7 @@ def pod_minute_rule(rollback: Autonomy = Autonomy.ASK) -> Rule:
     spoken about the same minute, and for no further look: with one reading a minute, it would cost a minute.
     """
     return Rule(
-        judge=JudgeSettings(interval=timedelta(minutes=1)),
+        judge=JudgeSettings(interval=timedelta(minutes=1), silent_intervals=2),
         gate=GateSettings(rollback=rollback, blast_radius=1, blame_wait=timedelta(seconds=1)),
         signals=pod_minute_signals(),
         traffic=Selector(metric="pod.requests"),
@@ -73,8 +74,8 @@ def pod_minute_rule(rollback: Autonomy = Autonomy.ASK) -> Rule:
 def pair_rule(kinds: Mapping[str, bool]) -> Rule:
     """Return the rule of a canary pod beside a baseline pod that both ran the old version before.
 
-    Both sides' past is known, so margins are small: a twentieth of a level, a tenth of an error ratio and
-    one error in two thousand requests are what nobody minds. Nothing warms up.
+    Both sides' past is known, so margins are small: nobody minds a twentieth of a level or of an error
+    ratio, nor one more error in two thousand requests. Nothing warms up.
 
     Args:
         kinds: By signal, whether it counts events out of the requests that `<signal>.requests` counts; a
@@ -88,7 +89,7 @@ def pair_rule(kinds: Mapping[str, bool]) -> Rule:
                 kind=SignalKind.COUNTS if is_count else SignalKind.LEVELS,
                 events=Selector(metric=name),
                 exposure=Selector(metric=f"{name}.requests") if is_count else None,
-                margin_ratio=0.1 if is_count else 0.05,
+                margin_ratio=0.05,
                 margin_floor=0.0005 if is_count else 0.0,
                 warm_up=0,
             )

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.counts import dispersion, rate_log_e, two_sample_log_e, upper_rate, without_worst
+from detectors.count_ratios import Pairing, pairing, ratio_log_e
+from detectors.counts import rate_log_e, upper_rate
+from detectors.lasting_shifts import LEAST_PAST, lasting_shift_log_e
 from detectors.levels import Noise, own_past, quiet_noise, shift_log_e
 from detectors.mixtures import log_mean_pair
 from detectors.panels import Panel
@@ -71,42 +73,40 @@ def weigh(
     """
     match signal.kind:
         case SignalKind.COUNTS:
-            return _weigh_counts(signal, canary, stable, quiet)
+            return _weigh_counts(signal, canary, stable, quiet, earlier)
         case SignalKind.MEANS | SignalKind.LEVELS:
             return _weigh_levels(signal, canary, stable, quiet, earlier)
 
 
-def _weigh_counts(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) -> Weighed:
+def _weigh_counts(
+    signal: Signal, canary: Panel, stable: Panel, quiet: Panel, earlier: NDArray[np.bool_] | None
+) -> Weighed:
     x, n = canary.totals()
     y, m = stable.totals()
     before_y, before_m = float(quiet.events.sum()), float(quiet.exposure.sum())
     y_all, m_all = before_y + float(y.sum()), before_m + float(m.sum())
-    paired, alone = (n > 0) & (m > 0), (n > 0) & (m <= 0)
-    wobble = dispersion(
-        np.hstack([_padded(quiet, stable).events, stable.events]),
-        np.hstack([_padded(quiet, stable).exposure, stable.exposure]),
-    )
-    pods_c, pods_s = (canary.exposure > 0).sum(axis=0), (stable.exposure > 0).sum(axis=0)
-    wobble_c = wobble / np.maximum(pods_c, 1)
-    wobble_s = wobble / np.maximum(pods_s, 1)
     level = y_all / m_all if m_all > 0 else 0.0
     margin = max(signal.margin_ratio * level, signal.margin_floor)
+    paired, alone = (n > 0) & (m > 0), (n > 0) & (m <= 0)
+    pods = _pods(canary)
+    past, twins = _known_pairs(quiet, stable, earlier)
+    live = pairing((x, n), (y, m), (pods, _pods(stable)))
+    log_e, worst, wobble = ratio_log_e(live, past, twins, float(np.log1p(signal.margin_ratio)))
+    worst = int(live.at[worst]) if worst >= 0 else -1
+    wobbles = wobble / np.maximum(pods, 1)
 
-    def masked(mask: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-        return np.where(mask, x, 0.0), np.where(mask, n, 0.0)
+    def against(bound: float, mask: NDArray[np.bool_], times: float = 1.0) -> tuple[float, int]:
+        told = np.where(mask, x, 0.0), np.where(mask, n, 0.0)
+        return rate_log_e(told, max(bound, 1e-9), times * wobbles)
 
-    twins = two_sample_log_e(masked(paired), (y, m), 1.0 + signal.margin_ratio, wobble_c + wobble_s)
-    log_e, worst = without_worst(twins)
-    if signal.margin_floor > 0 or level <= 0:
+    if log_e > 0 and (signal.margin_floor > 0 or level <= 0):
         # The null is the larger of two margins: both must be refuted, so the smaller e-value counts.
-        bound = upper_rate(y_all, m_all) + signal.margin_floor
-        floor, _ = without_worst(rate_log_e(masked(paired), max(bound, 1e-9), wobble_c + 1e-9))
-        log_e = min(log_e, floor)
+        log_e = min(log_e, against(upper_rate(y_all, m_all) + signal.margin_floor, paired)[0])
     is_alone = bool(alone.any()) and before_m > 0
     if is_alone:
-        past = max(upper_rate(before_y, before_m), level) * (1.0 + signal.margin_ratio) + signal.margin_floor
-        gained = rate_log_e(masked(alone), max(past, 1e-9), DRIFT * (wobble_c + 1e-9))
-        log_e = log_mean_pair(log_e, without_worst(gained)[0]) if paired.any() else without_worst(gained)[0]
+        past_rate = max(upper_rate(before_y, before_m), level) * (1.0 + signal.margin_ratio)
+        gained, most = against(past_rate + signal.margin_floor, alone, DRIFT)
+        log_e, worst = (log_mean_pair(log_e, gained), worst) if paired.any() else (gained, most)
     with np.errstate(divide="ignore", invalid="ignore"):
         told = np.where(m > 0, y / np.maximum(m, 1e-12), level)
         bad = (n > 0) & (x / np.maximum(n, 1e-12) > told + margin)
@@ -125,16 +125,44 @@ def _weigh_counts(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) ->
     )
 
 
-def _padded(quiet: Panel, stable: Panel) -> Panel:
-    """Return the quiet panel with as many rows as the stable one has; both list the same pods."""
-    if quiet.events.shape[0] == stable.events.shape[0]:
-        return quiet
-    rows = stable.events.shape[0]
-    shape = (rows, quiet.events.shape[1])
-    events, exposure = np.zeros(shape), np.zeros(shape)
-    kept = min(rows, quiet.events.shape[0])
-    events[:kept], exposure[:kept] = quiet.events[:kept], quiet.exposure[:kept]
-    return Panel(events, exposure)
+def _known_pairs(
+    quiet: Panel, stable: Panel, earlier: NDArray[np.bool_] | None
+) -> tuple[Pairing | None, Pairing | None]:
+    """Return the canary's own past beside its twins, and what tells how rates wobble beside that.
+
+    The latter is one half of the stable pods against the other. Where one pod stands alone, each minute is
+    held against the next: the tide then counts as wobble, which errs on the side of caution.
+    """
+    own = np.zeros(len(quiet.events), dtype=bool) if earlier is None else earlier
+    past = None
+    if own.any() and not own.all():
+        past = _pair(_rows(quiet, own), _rows(quiet, ~own))
+        past = past if len(past.x) >= LEAST_PAST else None
+    twins = _rows(quiet, ~own) if not own.all() else quiet
+    if (_pods(twins) > 1).sum() < LEAST_PAST:
+        twins = _rows(stable, ~own[: len(stable.events)]) if (_pods(stable) > 1).any() else twins
+    spoke = np.flatnonzero((twins.exposure > 0).any(axis=1))
+    if len(spoke) > 1:
+        return past, _pair(_rows(twins, spoke[::2]), _rows(twins, spoke[1::2]))
+    if past is not None:
+        return past, None
+    even = twins.exposure.shape[1] // 2 * 2
+    first, second = (Panel(twins.events[:, k:even:2], twins.exposure[:, k:even:2]) for k in (0, 1))
+    return None, _pair(first, second)
+
+
+def _pair(one: Panel, other: Panel) -> Pairing:
+    return pairing(one.totals(), other.totals(), (_pods(one), _pods(other)))
+
+
+def _rows(panel: Panel, which: NDArray[np.bool_] | NDArray[np.int64]) -> Panel:
+    """Return the panel of some pods only, by mask or by number."""
+    return Panel(panel.events[which], panel.exposure[which])
+
+
+def _pods(panel: Panel) -> Floats:
+    """Return how many pods spoke, (intervals,)."""
+    return np.asarray((panel.exposure > 0).sum(axis=0), dtype=np.float64)
 
 
 def _weigh_levels(
@@ -160,15 +188,12 @@ def _weigh_levels(
     mean_c, mean_s = _means(tc), _means(ts)
     weight = 1.0 / np.maximum(pods_c, 1) + 1.0 / np.maximum(pods_s, 1)
     apart = mean_c - mean_s
-    known_past = None
+    found = None
     if earlier is not None and earlier.any() and not earlier.all():
         before = _means(tq[earlier]) - _means(tq[~earlier])
-        known_past = own_past(before, 1.0 / int(earlier.sum()) + 1.0 / int((~earlier).sum()), scale)
-    if known_past is None:
-        log_e, worst = shift_log_e(apart, weight, step, noise)
-    else:
-        # The spread of an offset that is known is its estimate's error, whatever the pods of today.
-        log_e, worst = shift_log_e(apart - known_past[0], weight, step, known_past[1])
+        size = np.sqrt(1.0 / int(earlier.sum()) + 1.0 / int((~earlier).sum()))
+        found = lasting_shift_log_e(before, apart, (float(size), np.sqrt(weight)), step, scale)
+    log_e, worst = found if found is not None else shift_log_e(apart, weight, step, noise)
     alone = np.isfinite(mean_c) & ~np.isfinite(mean_s)
     past = _means(tq)
     is_alone = bool(alone.any()) and bool(np.isfinite(past).any())

@@ -4,33 +4,41 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.counts import dispersion, two_sample_log_e, without_worst
+from detectors.count_ratios import Pairing, pairing, ratio_log_e
+from detectors.counts import rate_log_e
 from detectors.levels import Noise, quiet_noise, shift_log_e
-from detectors.presence import Habit, habit, silence
+from detectors.panels import Floats
 
 CALM = Noise(pod_spread=0.02, pod_freedom=8.0, noise=0.05, noise_freedom=8.0, lag=0.0)
 
 
+MARGIN = float(np.log(1.25))
+
+
+def beside(errors: float, minutes: int = 4, requests: float = 300.0, pods: int = 3) -> Pairing:
+    """Return a canary with so many errors a minute beside pods of three errors each in 300 requests."""
+    ones = np.ones(minutes)
+    return pairing(
+        (errors * ones, requests * ones), (3.0 * pods * ones, 300.0 * pods * ones), (ones, pods * ones)
+    )
+
+
 def test_ten_times_the_errors_convict_in_a_few_minutes() -> None:
-    canary = (np.full(4, 30.0), np.full(4, 300.0))
-    stable = (np.full(4, 9.0), np.full(4, 900.0))
-    log_e, _ = without_worst(two_sample_log_e(canary, stable, 1.25, np.full(4, 0.05)))
-    assert log_e > 10
+    assert ratio_log_e(beside(30.0), beside(3.0, 60), None, MARGIN)[0] > 10
+    assert ratio_log_e(beside(30.0), None, beside(3.0, 60), MARGIN)[0] > 8
 
 
 def test_equal_errors_say_nothing() -> None:
-    canary = (np.full(30, 3.0), np.full(30, 300.0))
-    stable = (np.full(30, 9.0), np.full(30, 900.0))
-    log_e, _ = without_worst(two_sample_log_e(canary, stable, 1.25, np.full(30, 0.05)))
-    assert log_e < 0
+    assert ratio_log_e(beside(3.0, 30), beside(3.0, 60), None, MARGIN)[0] < 0
 
 
 def test_one_terrible_interval_alone_convicts_nobody() -> None:
-    errors = np.zeros(10)
+    errors, ones = np.zeros(10), np.ones(10)
     errors[4] = 300.0
-    exposure = np.full(10, 300.0)
-    quiet = (np.full(10, 3.0), np.full(10, 900.0))
-    log_e, worst = without_worst(two_sample_log_e((errors, exposure), quiet, 1.25, np.full(10, 0.05)))
+    blip = pairing((errors, 300 * ones), (3 * ones, 900 * ones), (ones, 3 * ones))
+    log_e, worst, _ = ratio_log_e(blip, beside(3.0, 60), None, MARGIN)
+    assert (log_e < 1, worst) == (True, 4)
+    log_e, worst = rate_log_e((errors, 300 * ones), 0.01, np.full(10, 0.05))
     assert (log_e < 1, worst) == (True, 4)
     apart = np.zeros(10)
     apart[4] = 50.0
@@ -39,13 +47,8 @@ def test_one_terrible_interval_alone_convicts_nobody() -> None:
 
 
 def test_intervals_without_exposure_change_nothing() -> None:
-    some = two_sample_log_e(
-        (np.array([5.0, 0.0]), np.array([100.0, 0.0])),
-        (np.array([1.0, 4.0]), np.array([100.0, 100.0])),
-        1.25,
-        np.full(2, 0.05),
-    )
-    assert not some[:, 1].any()
+    canary, stable = (np.array([5.0, 0.0]), np.array([100.0, 0.0])), (np.array([1.0, 4.0]), np.full(2, 100.0))
+    assert len(pairing(canary, stable, (np.ones(2), np.ones(2))).x) == 1
 
 
 @settings(max_examples=50, deadline=None)
@@ -69,32 +72,16 @@ def test_correlated_noise_is_known_for_what_it_is() -> None:
 
 def test_overdispersed_errors_are_known_for_what_they_are() -> None:
     random = np.random.default_rng(3)
-    exposure = np.full((3, 240), 1000.0)
-    rates = 0.02 * random.gamma(1 / 0.3, 0.3, (3, 240))
-    events = random.poisson(exposure * rates).astype(float)
-    assert 0.2 < dispersion(events, exposure) < 0.4
-    steady = random.poisson(exposure * 0.02).astype(float)
-    assert dispersion(steady, exposure) < 0.02
+    exposure, ones = np.full(240, 1000.0), np.ones(240)
 
+    def wobble(rates: Floats) -> float:
+        x, y = random.poisson(exposure * rates).astype(float)
+        nothing = pairing((x[:0], x[:0]), (y[:0], y[:0]), (ones[:0], ones[:0]))
+        past = pairing((x, exposure), (y, exposure), (ones, ones))
+        return ratio_log_e(nothing, past, None, MARGIN)[2]
 
-def test_a_canary_that_never_spoke_beside_steady_twins_is_evidence() -> None:
-    usual = habit(np.ones((3, 60), dtype=bool), np.ones((3, 60), dtype=bool))
-    found = silence(np.zeros(4), np.ones((2, 4)), usual)
-    assert (found.intervals, found.since) == (4, 0)
-    assert found.log_e > 6
-
-
-def test_silence_where_pods_are_often_silent_for_long_says_little() -> None:
-    spoke = np.ones((3, 60), dtype=bool)
-    spoke[0, 20:50] = False
-    spoke[1, 5:9] = False
-    found = silence(np.zeros(4), np.ones((2, 4)), habit(spoke, np.ones_like(spoke)))
-    assert found.log_e < 5
-
-
-def test_silence_while_nobody_speaks_is_no_silence() -> None:
-    found = silence(np.zeros(5), np.zeros((2, 5)), Habit(falls=0.01, stays=0.5))
-    assert (found.intervals, found.log_e) == (0, 0.0)
+    assert 0.15 < wobble(0.02 * random.gamma(1 / 0.3, 0.3, (2, 240))) < 0.5
+    assert wobble(np.full((2, 240), 0.02)) < 0.02
 
 
 @settings(max_examples=50, deadline=None)

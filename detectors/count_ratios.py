@@ -1,0 +1,248 @@
+"""E-process for the ratio of two sides' error rates in the same minutes, learnt from the minutes before.
+
+Given that both sides together had k events, the canary's part of them is beta-binomial: its chance depends
+on the exposures and the ratio of the two rates, and the rate itself, with its tides, cancels. Everything
+else that is unknown is integrated, and learnt from the quiet minutes: a lasting ratio of the two sides, how
+much a pod's rate wobbles beyond chance, and whether a wobble lasts for minutes. Null: the release raised
+the ratio by at most the margin, whatever fits best. Alternative: a mixture over larger ratios.
+
+Sources: M. Lindon, A. Malek, "Anytime-Valid Inference for Multinomial Count Data", NeurIPS 35 (2022), for
+the conditional test; L. Wasserman, A. Ramdas, S. Balakrishnan, "Universal Inference", PNAS 117 (2020), for
+the best fit under the null. Departures: the nuisances have priors, so that the bound holds on average over
+these; a wobble that lasts is learnt from normal likelihoods, and then weighs as if minutes wobbled more by
+themselves.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.blips import capped
+from detectors.likelihood_kernels import beta_binomial_table, burst_log_likelihoods
+
+Floats = NDArray[np.float64]
+
+WOBBLES: Floats = 0.001 * 3.0 ** np.arange(9, dtype=np.float64)
+"""Squared CVs that a pod's rate may wobble by; each is three times the one before."""
+
+WOBBLE_PRIOR = np.array([0.50, 0.20, 0.10, 0.08, 0.05, 0.04, 0.02, 0.008, 0.002])
+
+LASTING = np.array([0.0, 0.5, 0.8, 27.0 / 29.0])
+"""How wobbles may last: correlations of neighbouring minutes, such that sums of many minutes wobble 1, 3, 9
+and 28 times as much as if each wobbled by itself: steps of `WOBBLES`."""
+
+LASTING_PRIOR = np.array([0.95, 0.03, 0.015, 0.005])
+
+OWN_OFFSETS = ((0.02, 0.70), (0.08, 0.22), (0.3, 0.08))
+"""How two sides that both were there before may differ for long, in logarithms, with prior weights."""
+
+FRESH_OFFSETS = ((0.04, 0.80), (0.12, 0.17), (0.35, 0.03))
+"""How a pod that nobody has seen before may differ from its twins."""
+
+LEAST_EVENTS = 0.5
+"""What a side's events count as at least where a ratio is only guessed at to place a grid."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairing:
+    """Two sides' events in the same intervals; only intervals in which both were exposed.
+
+    Attributes:
+        x: The canary's events, (intervals,).
+        y: The stable pods' events, (intervals,).
+        logit: Log of the canary's exposure over the stable pods', (intervals,).
+        share: Squared CV of the rates' ratio in units of one pod's: 1 / pods of each side, (intervals,).
+        at: Number of each interval, rising, (intervals,).
+    """
+
+    x: Floats
+    y: Floats
+    logit: Floats
+    share: Floats
+    at: Floats
+
+    def key(self) -> tuple[bytes, ...]:
+        """Return what tells it from others."""
+        return tuple(part.tobytes() for part in (self.x, self.y, self.logit, self.share, self.at))
+
+    def center(self) -> tuple[float, float]:
+        """Return a guess at the log of the rates' ratio, and its chance error at least."""
+        x, y = float(self.x.sum()), float(self.y.sum())
+        odds = np.exp(self.logit)
+        expected = float(((self.x + self.y) * odds / (1.0 + odds)).sum())
+        rest = x + y - expected
+        guess = np.log((x + LEAST_EVENTS) / (expected + LEAST_EVENTS))
+        guess -= np.log((y + LEAST_EVENTS) / (rest + LEAST_EVENTS))
+        error = np.sqrt(1.0 / (x + LEAST_EVENTS) + 1.0 / (y + LEAST_EVENTS))
+        floor = np.sqrt(WOBBLES[0] * float(self.share.mean()) / max(len(self.x), 1)) if len(self.x) else 0.0
+        return float(guess), float(max(error, floor))
+
+
+def pairing(
+    canary: tuple[Floats, Floats], stable: tuple[Floats, Floats], pods: tuple[Floats, Floats]
+) -> Pairing:
+    """Return two sides' events where both were exposed.
+
+    Args:
+        canary: Events and exposure, (intervals,) each.
+        stable: The same of the stable pods.
+        pods: How many pods of each side spoke, (intervals,) each.
+    """
+    (x, n), (y, m) = canary, stable
+    told = (n > 0) & (m > 0)
+    return Pairing(
+        x=np.ascontiguousarray(x[told]),
+        y=np.ascontiguousarray(y[told]),
+        logit=np.log(n[told]) - np.log(m[told]),
+        share=1.0 / np.maximum(pods[0][told], 1) + 1.0 / np.maximum(pods[1][told], 1),
+        at=np.flatnonzero(told).astype(np.float64),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """What the quiet time says.
+
+    Attributes:
+        offsets: Logs of the lasting ratio that are thought of, (offsets,).
+        weights: Log weights of offset, given wobble as it counts, (offsets, wobbles).
+        wobbles: Log weights of a wobble and how it lasts, (wobbles, lasting).
+    """
+
+    offsets: Floats
+    weights: Floats
+    wobbles: Floats
+
+
+_KNOWN_STEPS = np.linspace(-3.6, 3.6, 31)
+
+
+def _log_sum(values: Floats, axis: int | tuple[int, ...]) -> Floats:
+    top = values.max(axis=axis, keepdims=True)
+    return np.asarray(np.log(np.exp(values - top).sum(axis=axis)) + np.squeeze(top, axis=axis))
+
+
+def _learn(past: Pairing | None, halves: Pairing | None) -> _Known:
+    """Return what is known of the lasting ratio and the wobble.
+
+    Args:
+        past: The same two sides before the release; None where the canary is new.
+        halves: Stable pods against stable pods, where they tell more of the wobble; None without.
+    """
+    center, spread = 0.0, FRESH_OFFSETS[0][0]
+    scales = FRESH_OFFSETS
+    if past is not None:
+        scales = OWN_OFFSETS
+        guess, error = past.center()
+        tight = 0.05
+        part = tight**2 / (tight**2 + error**2)
+        center, spread = part * guess, float(np.sqrt(part) * error)
+    offsets = center + spread * np.sinh(_KNOWN_STEPS)
+    density = sum(weight / scale * np.exp(-0.5 * (offsets / scale) ** 2) for scale, weight in scales)
+    prior = np.log(np.maximum(density * np.cosh(_KNOWN_STEPS), 1e-300))
+    prior = prior - _log_sum(prior, 0)
+    wobbles = np.log(WOBBLE_PRIOR)[:, None] + np.log(LASTING_PRIOR)[None, :]
+    weights = np.repeat(prior[:, None], len(WOBBLES), axis=1)
+    if past is not None and len(past.x):
+        told = beta_binomial_table(past.x, past.y, past.logit, past.share, offsets, WOBBLES).sum(axis=0)
+        weights = weights + told
+        evidence = _log_sum(weights, 0)
+        weights = weights - evidence
+        wobbles = wobbles + evidence[:, None] + _burst_gain(past)
+    if halves is not None and len(halves.x):
+        guess, error = halves.center()
+        nodes = guess + error * np.sinh(np.linspace(-2.5, 2.5, 15))
+        told = beta_binomial_table(halves.x, halves.y, halves.logit, halves.share, nodes, WOBBLES).sum(axis=0)
+        told = told + np.log(np.cosh(np.linspace(-2.5, 2.5, 15)))[:, None]
+        wobbles = wobbles + _log_sum(told, 0)[:, None] + _burst_gain(halves)
+    return _Known(offsets, weights, wobbles - _log_sum(wobbles, (0, 1)))
+
+
+def _burst_gain(past: Pairing) -> Floats:
+    """Return how much likelier a wobble is that lasts than one that does not, in logs, (wobbles, lasting)."""
+    logit = past.logit + past.center()[0]
+    told = burst_log_likelihoods(past.x, past.x + past.y, logit, past.at, past.share, WOBBLES, LASTING)
+    return np.asarray(told - told[:, :1])
+
+
+@lru_cache(maxsize=256)
+def _learnt(past: tuple[bytes, ...] | None, halves: tuple[bytes, ...] | None) -> _Known:
+    return _learn(_restored(past), _restored(halves))
+
+
+def _restored(key: tuple[bytes, ...] | None) -> Pairing | None:
+    return None if key is None else Pairing(*(np.frombuffer(part) for part in key))
+
+
+_SHIFTS = np.exp(np.linspace(np.log(0.05), np.log(4.2), 22))
+_SHIFT_PRIOR = 0.75 * _SHIFTS * np.exp(-_SHIFTS / 0.8)
+_SHIFT_PRIOR = np.log(_SHIFT_PRIOR / _SHIFT_PRIOR.sum() * 0.75 + 0.25 / len(_SHIFTS))
+_BETTER = np.array([0.0, 0.05, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0])
+_COUNTS_AS = np.minimum(np.arange(len(WOBBLES))[:, None] + np.arange(len(LASTING))[None, :], len(WOBBLES) - 1)
+
+
+def ratio_log_e(
+    live: Pairing, past: Pairing | None, halves: Pairing | None, margin: float
+) -> tuple[float, int, float]:
+    """Return the log e-value of a ratio raised beyond the margin, what says most, and the wobble.
+
+    Args:
+        live: Canary against stable since the release.
+        past: The same two sides before the release; None where the canary is new.
+        halves: Stable pods against stable pods, for their wobble; None without.
+        margin: Log of the largest rise of the ratio that is no damage, at least 0.
+
+    Returns:
+        The log e-value that no single interval makes; the place in `live` of the interval that says most, -1
+        for none; the mean squared CV that a pod's rate is taken to wobble by.
+    """
+    known = _learnt(past.key() if past is not None else None, halves.key() if halves is not None else None)
+    counts_as = float((np.exp(known.wobbles) * WOBBLES[_COUNTS_AS]).sum())
+    if not len(live.x):
+        return 0.0, -1, counts_as
+    nodes = _nodes(live)
+    table = beta_binomial_table(live.x, live.y, live.logit, live.share, nodes, WOBBLES)
+    total = table.sum(axis=0)
+    full = _log_e(total, nodes, known, margin)
+    low, high = np.searchsorted(nodes, (margin, live.center()[0]))
+    middle = len(WOBBLES) // 3
+    worst = int(
+        np.argmax(table[:, min(high, len(nodes) - 1), middle] - table[:, min(low, len(nodes) - 1), middle])
+    )
+    if len(live.x) == 1:
+        return min(full, 0.0), worst, counts_as
+    return capped(full, _log_e(total - table[worst], nodes, known, margin)), worst, counts_as
+
+
+def _nodes(live: Pairing) -> Floats:
+    """Return log-ratios to tabulate: dense where the likelihood peaks, wider in proportion beyond."""
+    center, error = live.center()
+    reach = np.arcsinh(6.0 / error)
+    return center + error * np.sinh(np.linspace(-reach, reach, 2 * int(np.ceil(reach / 0.3)) + 1))
+
+
+def _log_e(total: Floats, nodes: Floats, known: _Known, margin: float) -> float:
+    """Return the log of the ratio of the two marginal likelihoods.
+
+    Args:
+        total: Log-likelihood of the live intervals, (nodes, wobbles).
+        nodes: Logs of the ratio, rising, (nodes,).
+        known: What the quiet time says.
+        margin: As in `ratio_log_e`.
+    """
+    shifts = np.concatenate((margin - _BETTER, margin + _SHIFTS))
+    at = known.offsets[:, None] + shifts[None, :]
+    place = np.clip(np.searchsorted(nodes, at) - 1, 0, len(nodes) - 2)
+    part = np.clip((at - nodes[place]) / (nodes[place + 1] - nodes[place]), 0.0, 1.0)[:, :, None]
+    likelihood = total[place] * (1.0 - part) + total[place + 1] * part  # (offsets, shifts, wobbles)
+    by_wobble = _log_sum(likelihood + known.weights[:, None, :], 0)  # (shifts, wobbles)
+    # A wobble that lasts counts as a larger one, but is as likely as it is by itself: minutes that are alike
+    # for once must not refute it.
+    peak = total.max(axis=0)
+    size = peak[:, None] - peak[_COUNTS_AS]
+    joint = by_wobble[:, _COUNTS_AS] + (known.wobbles + size)[None]
+    summed = _log_sum(joint, (1, 2))
+    null = float(summed[: len(_BETTER)].max())
+    return float(_log_sum(summed[len(_BETTER) :] + _SHIFT_PRIOR, 0)) - null
