@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.case import PRESENCE, PRESENCE_SHARE, Case, Finding, Span
-from detectors.panels import Floats, Panel, read
+from detectors.panels import Floats, Panel, read, until
 from detectors.presence import Habit, habit, silence
 from detectors.sentences import silence_text
 from detectors.weighing import side_of
@@ -21,21 +21,20 @@ def of_presence(case: Case) -> list[Finding]:
         # It speaks, and its clock is wrong: that is the instrument's fault and no silence.
         return []
     lived = _lived(window, found.stable, span)
-    live = slice(span.start - span.quiet, None)
     spoken = _spoken(window, found.stable, span.quiet, span.end)
     heard = _spoken(window, found.canary, span.start, span.end)
     usual = habit(spoken > 0, lived)
     calls, _ = read(window, found.stable, case.rule.traffic, None, span.quiet, span.end)
-    called, _ = read(window, found.canary, case.rule.traffic, None, span.start, span.end)
+    called, _ = read(window, found.canary, case.rule.traffic, None, span.start, span.end, found.echoes)
     came = np.flatnonzero(called.sum(axis=0) > 0)
     # Without a count of requests there is one check and not two: it has the whole share.
     alpha = case.rule.judge.alpha * PRESENCE_SHARE / case.shares / (2.0 if len(came) else 1.0)
     since = _expected_since(case)
-    silent = _silence(case, "silence", "says nothing", since, heard, spoken[:, live], usual, alpha)
+    silent = _silence(case, "silence", "says nothing", since, heard, spoken, usual, alpha)
     # Traffic that never came is a matter of routing: only what came and went counts.
     routed = span.start + int(came[0]) if len(came) else span.end
     usual = habit(calls > 0, lived)
-    starved = _silence(case, "traffic", "gets no traffic", routed, called, calls[:, live], usual, alpha)
+    starved = _silence(case, "traffic", "gets no traffic", routed, called, calls, usual, alpha)
     return [finding for finding in (silent, starved) if finding is not None]
 
 
@@ -78,15 +77,15 @@ def _silence(
         what: What the canary does not do, in words.
         since: First interval in which it should.
         canary: What the canary's pods said since the release began, (pods, intervals), 0 for silence.
-        stable: The same of the stable pods.
+        stable: The same of the stable pods since the quiet time began.
         usual: How stable pods fall silent.
         alpha: The check's part of the false-rollback budget.
     """
-    place = since - case.span.start
-    hush = silence(canary.sum(axis=0)[place:], stable[:, place:], usual)
+    quiet, stable = np.hsplit(stable, [case.span.start - case.span.quiet])
+    threshold = log(1.0 / alpha)
+    hush = silence(canary, stable, quiet, usual, threshold, since - case.span.start)
     if hush.intervals < case.rule.judge.silent_intervals:
         return None
-    threshold = log(1.0 / alpha)
     control = side_of(Panel(stable, (stable > 0).astype(np.float64)))
     return Finding(
         evidence=Evidence(
@@ -102,10 +101,10 @@ def _silence(
             margin=float(case.rule.judge.silent_intervals),
             comparison="stable pods of the same minutes",
             join=case.found.join,
-            text=silence_text(hush.intervals, control, hush.log_e, threshold, what),
+            text=silence_text(hush, control, threshold, what),
         ),
         alpha=alpha,
-        first_bad=since + hush.since,
+        first_bad=case.span.start + hush.since,
         is_presence=True,
     )
 
@@ -113,7 +112,10 @@ def _silence(
 def _spoken(window: ServiceWindow, pods: tuple[str, ...], first: int, end: int) -> Floats:
     counts = np.zeros((len(pods), max(end - first, 0)))
     for row, key in enumerate(pods):
-        counts[row] = window.pods[key].spoken.between(first, end)[0]
+        pod = window.pods[key]
+        last = until(window, pod, end)
+        if last > first:
+            counts[row, : last - first] = pod.spoken.between(first, last)[0]
     return counts
 
 

@@ -37,7 +37,7 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
     earlier = np.array([window.pods[key].name in names for key in found.stable], dtype=bool)
     said = []
     for edge in edges:
-        canary = panel(window, found.canary, signal, edge, span.start, span.end)
+        canary = panel(window, found.canary, signal, edge, span.start, span.end, found.echoes)
         if signal.warm_up and signal.kind is not SignalKind.COUNTS:
             canary = _warm(canary, window, found.canary, span, signal.warm_up)
         if not (canary.exposure > 0).any():

@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.matching import selector_key
-from detectors.windows import ServiceWindow
+from detectors.windows import Pod, ServiceWindow
 from schemas.signals import Selector, Signal, SignalKind
 
 Floats = NDArray[np.float64]
+
+Echoes = Sequence[tuple[str, str]]
+"""Pairs of a pod and of a deleted pod under whose name it is heard as well."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,35 +44,93 @@ class Panel:
 
 
 def read(
-    window: ServiceWindow, pods: Sequence[str], selector: Selector, edge: str | None, first: int, end: int
+    window: ServiceWindow,
+    pods: Sequence[str],
+    selector: Selector,
+    edge: str | None,
+    first: int,
+    end: int,
+    echoes: Echoes = (),
 ) -> tuple[Floats, Floats]:
-    """Return sums and readings of a selector, (pods, intervals) each; of one edge, or of all for None."""
+    """Return sums and readings of a selector, (pods, intervals) each.
+
+    A deleted pod is read up to the interval of its deletion, which it may have spent dying.
+
+    Args:
+        window: The service's window.
+        pods: Keys of the pods, one a row.
+        selector: What is read.
+        edge: Of one edge, or of all together for None.
+        first: First interval.
+        end: First interval that is left out.
+        echoes: Which of the pods are heard under a deleted pod's name as well; see `detectors.echoes`.
+    """
     key = selector_key(selector)
     sums = np.zeros((len(pods), max(end - first, 0)))
     readings = np.zeros_like(sums)
+    heard_as = dict(echoes)
     for row, name in enumerate(pods):
         pod = window.pods[name]
-        for caller in pod.edges(key) if edge is None else [edge]:
-            track = pod.tracks.get(f"{key}|{caller}")
-            if track is not None:
-                more, count = track.between(first, end)
-                sums[row] += more
-                readings[row] += count
+        echo = window.pods.get(heard_as.get(name, ""))
+        edges = pod.edges(key) if edge is None else [edge]
+        if echo is not None and edge is None:
+            edges = sorted({*edges, *echo.edges(key)})
+        last = until(window, pod, end)
+        for caller in edges:
+            more, count = _between(pod, f"{key}|{caller}", first, last, end)
+            if echo is not None:
+                born = max((pod.born_ms or 0) // window.width_ms, until(window, echo, end))
+                again, repeated = _between(echo, f"{key}|{caller}", max(first, born), end, end)
+                again, repeated = _shifted(again, len(more)), _shifted(repeated, len(more))
+                more = np.where(count > 0, more, again)
+                count = np.where(count > 0, count, repeated)
+            sums[row] += more
+            readings[row] += count
     return sums, readings
 
 
+def until(window: ServiceWindow, pod: Pod, end: int) -> int:
+    """Return the first interval for which a pod is not believed: that of its deletion, or `end`."""
+    return end if pod.deleted_ms is None else min(pod.deleted_ms // window.width_ms, end)
+
+
+def _between(pod: Pod, track_key: str, first: int, last: int, end: int) -> tuple[Floats, Floats]:
+    """Return what a track says of the intervals `first` to `end` - 1, nothing from `last` on."""
+    width = max(end - first, 0)
+    sums, readings = np.zeros(width), np.zeros(width)
+    track = pod.tracks.get(track_key)
+    if track is not None and last > first:
+        sums[: last - first], readings[: last - first] = track.between(first, last)
+    return sums, readings
+
+
+def _shifted(values: Floats, width: int) -> Floats:
+    """Return values at the end of an array of so many intervals, 0 before."""
+    return np.concatenate((np.zeros(width - len(values)), values))
+
+
 def panel(
-    window: ServiceWindow, pods: Sequence[str], signal: Signal, edge: str | None, first: int, end: int
+    window: ServiceWindow,
+    pods: Sequence[str],
+    signal: Signal,
+    edge: str | None,
+    first: int,
+    end: int,
+    echoes: Echoes = (),
 ) -> Panel:
     """Return a signal's panel over the intervals `first` to `end` - 1.
 
     For counts, a missing event series beside live requests is zero events. For means, requests without
-    their sum, or a sum without its requests, say nothing.
+    their sum, or a sum without its requests, say nothing. For levels with a ceiling, events are what is
+    missing from it.
     """
-    events, readings = read(window, pods, signal.events, edge, first, end)
+    events, readings = read(window, pods, signal.events, edge, first, end, echoes)
     if signal.exposure is None:
+        if signal.ceiling is not None:
+            # A reading a little above the ceiling is rounding, and no success beyond all.
+            events = np.maximum(signal.ceiling * readings - events, 0.0)
         return Panel(events, readings)
-    exposure, _ = read(window, pods, signal.exposure, edge, first, end)
+    exposure, _ = read(window, pods, signal.exposure, edge, first, end, echoes)
     exposure = np.maximum(exposure, 0.0)
     if signal.kind is SignalKind.MEANS:
         exposure = np.where(readings > 0, exposure, 0.0)

@@ -2,6 +2,7 @@
 
 from math import exp
 
+from detectors.presence import Silence
 from detectors.weighing import Weighed
 from schemas.judgements import Side
 from schemas.signals import Signal, SignalKind
@@ -77,10 +78,18 @@ def _level(signal: Signal, side: Side) -> str:
             return f"{quantity(side.level)}{unit} in {counted(side.intervals, 'interval')}"
 
 
-def silence_text(intervals: int, stable: Side, log_e: float, threshold_log_e: float, what: str) -> str:
-    """Return the sentence for a canary that says nothing, or gets nothing, while its twins do."""
-    return (
-        f"the canary {what} for {counted(intervals, 'interval')} "
+def silence_text(hush: Silence, stable: Side, threshold_log_e: float, what: str) -> str:
+    """Return the sentence for a canary that says nothing, or gets nothing, while its twins do.
+
+    It ends with what would change it: intervals that are missing, or witnesses.
+    """
+    text = (
+        f"the canary {what} for {counted(hush.intervals, 'interval')} "
         f"while {counted(stable.pods, 'stable pod')} did; "
-        f"{times_likelier(log_e)} times likelier than chance ({times_likelier(threshold_log_e)} needed)"
+        f"{times_likelier(hush.log_e)} times likelier than chance ({times_likelier(threshold_log_e)} needed)"
     )
+    if hush.more:
+        return f"{text}; {counted(hush.more, 'more interval')} of it would be enough"
+    if hush.more is None and hush.lost < 1.0:
+        return f"{text}; no fewer pods speak than before the release, so callers may just keep to those"
+    return text

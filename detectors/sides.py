@@ -20,12 +20,14 @@ class Sides:
         stable: Keys of all other pods that spoke, sorted.
         callers: Keys of the callers' pods that told of this service's answers, sorted.
         join: How the canary's pods were told from the others: template, replicaset, version or pod.
+        echoes: Canary pods that are heard under a deleted pod's name as well, with that pod.
     """
 
     canary: tuple[str, ...]
     stable: tuple[str, ...]
     callers: tuple[str, ...]
     join: str
+    echoes: tuple[tuple[str, str], ...] = ()
 
 
 def learn_template(window: ServiceWindow, release: Release) -> TemplateHash:

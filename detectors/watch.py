@@ -1,11 +1,12 @@
 """The watch over one release: what its evidence adds up to at each look."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
 from detectors.case import Case, Finding, Span
+from detectors.echoes import sources
 from detectors.evidence import findings
 from detectors.instrument import contradiction
 from detectors.kayenta import kayenta_findings
@@ -117,6 +118,7 @@ def look(
     quiet = max(start - rule.judge.quiet // rule.judge.interval, window.floor)
     span = Span(quiet=quiet, start=start, end=max(end, start))
     found = sides(window, watch.release, watch.template)
+    found = replace(found, echoes=sources(window, found.canary, found.stable, span.end))
     case = Case(
         release=watch.release,
         window=window,

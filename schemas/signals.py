@@ -76,6 +76,10 @@ class Signal:
         share: Share of the release's false-rollback budget that this signal may spend, relative to
             the other signals' shares; 0 shows the signal and never convicts by it.
         unit: UCUM unit, for people.
+        ceiling: For LEVELS that say how much goes well: the reading of a service that always succeeds, such
+            as 100 for percent. The signal is then what is missing from it, which `direction`, the margins
+            and the texts are about: twice the failures matter, not half a percent of success. None weighs
+            the readings as they are.
         warm_up: Intervals of a fresh pod that do not count, for MEANS and LEVELS: caches fill, code is
             compiled, pools open. Shorter convicts cold pods; longer finds slow ones later.
     """
@@ -92,6 +96,7 @@ class Signal:
     share: float = 1.0
     unit: str = "1"
     warm_up: int = 2
+    ceiling: float | None = None
 
     def __post_init__(self) -> None:
         if (self.exposure is None) != (self.kind is SignalKind.LEVELS):
@@ -100,6 +105,8 @@ class Signal:
             )
         if self.margin_ratio < 0 or self.margin_floor < 0 or self.share < 0 or self.warm_up < 0:
             raise ValueError(f"signal {self.name}: margins, share and warm-up must not be negative")
+        if self.ceiling is not None and self.kind is not SignalKind.LEVELS:
+            raise ValueError(f"signal {self.name} is of kind {self.kind} with a ceiling, expected levels")
 
 
 def default_signals() -> tuple[Signal, ...]:
@@ -137,6 +144,16 @@ def default_signals() -> tuple[Signal, ...]:
             exposure=requests,
             margin_ratio=0.5,
             margin_floor=0.01,
+        ),
+        # Each statement that prints errors by itself: a new one is found long before it moves the total.
+        Signal(
+            name=SignalName("log_templates"),
+            kind=SignalKind.COUNTS,
+            events=Selector(metric="suture.log.templates", where=(("severity", "error|fatal"),)),
+            exposure=requests,
+            margin_ratio=1.0,
+            margin_floor=0.002,
+            share=0.5,
         ),
         Signal(
             name=SignalName("memory"),

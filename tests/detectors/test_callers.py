@@ -34,7 +34,7 @@ def play(scene: Scene, seen_by_caller: float, seen_by_stable: float, minutes: in
 def test_damage_that_only_a_caller_sees_is_the_releases(scene: Scene) -> None:
     play(scene, seen_by_caller=20.0, seen_by_stable=100.0)
     assert scene.looks[-1].kind is VerdictKind.HARMFUL
-    assert "web sees success 20 %" in scene.looks[-1].reasons[0]
+    assert "web sees failures 80 %" in scene.looks[-1].reasons[0]
     assert scene.looks[-1].suspicion.edge_log_e[0][0] == "web"
 
 
@@ -50,5 +50,5 @@ def test_a_caller_that_sees_no_change_says_nothing(scene: Scene) -> None:
 
 def test_a_callers_pods_are_not_the_services(scene: Scene) -> None:
     play(scene, seen_by_caller=100.0, seen_by_stable=100.0, minutes=3)
-    success = next(e for e in scene.looks[-1].evidence if e.signal == "success" and not e.edge)
-    assert (success.canary.pods, success.control.pods) == (1, 2)
+    failures = next(e for e in scene.looks[-1].evidence if e.signal == "failures" and not e.edge)
+    assert (failures.canary.pods, failures.control.pods) == (1, 2)

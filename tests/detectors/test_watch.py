@@ -56,18 +56,47 @@ def test_a_good_canary_is_healthy_when_its_watch_ends(scene: Scene, seed: int) -
     assert all(seen.kind is not VerdictKind.HARMFUL for seen in scene.looks)
 
 
-def test_a_canary_that_stays_silent_beside_speaking_twins_is_harmful(scene: Scene) -> None:
+def play_silence(scene: Scene, is_in_place: bool, twins: int = 3, canaries: int = 1) -> None:
+    """Play an hour of quiet and a canary that never speaks, in the place of a pod or beside all of them."""
+    pods = [f"stable-{number}" for number in range(twins)]
     for minute in range(-60, 6):
-        for pod in ("a", "b", "c"):
-            scene.serve(minute, pod, "old", 100)
         if minute == 0:
             scene.open()
-            scene.ready(0, "d")
+            for number in range(canaries):
+                scene.ready(0, f"canary-{number}")
+            pods = pods[canaries:] if is_in_place else pods
+        for pod in pods:
+            scene.serve(minute, pod, "old", 100)
         if minute >= 0:
             scene.look(minute)
+
+
+def test_a_canary_that_stays_silent_in_the_place_of_a_pod_that_spoke_is_harmful(scene: Scene) -> None:
+    play_silence(scene, is_in_place=True)
     assert scene.looks[-1].kind is VerdictKind.HARMFUL
     assert "says nothing" in scene.looks[-1].reasons[0]
     assert scene.looks[-1].suspicion.silence_log_e > 0
+
+
+def test_an_added_canary_that_stays_silent_is_no_data_and_suspect(scene: Scene) -> None:
+    play_silence(scene, is_in_place=False)
+    assert scene.looks[-1].kind is VerdictKind.NODATA
+    assert "callers may just keep to those" in scene.looks[-1].reasons[0]
+    assert scene.looks[-1].suspicion.silence_log_e > 1
+
+
+def test_several_added_canaries_that_are_all_silent_are_worth_more(
+    new_scene: Callable[[], Scene],
+) -> None:
+    one, three = new_scene(), new_scene()
+    play_silence(one, is_in_place=False)
+    play_silence(three, is_in_place=False, canaries=3)
+    assert three.looks[-1].suspicion.silence_log_e > one.looks[-1].suspicion.silence_log_e
+
+
+def test_an_added_canary_that_is_silent_beside_very_many_speaking_pods_is_harmful(scene: Scene) -> None:
+    play_silence(scene, is_in_place=False, twins=180)
+    assert scene.looks[-1].kind is VerdictKind.HARMFUL
 
 
 def test_a_service_that_nobody_calls_is_nodata(scene: Scene) -> None:

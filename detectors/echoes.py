@@ -1,0 +1,65 @@
+"""Echoes: a canary that is heard under the name of the pod whose place it took.
+
+A deleted pod says nothing more. What comes under its name all the same is a stale cache, or its successor
+under two names: exporters label by address or slot, and re-labelling lags behind the cluster. Left among the
+stable pods, an echo takes the canary's own damage for the control's, and hides it. So no pod is believed for
+the time after its deletion (`panels.read`), and what an echo says that its source does not say itself counts
+as the source's word: not every series survives both labels.
+
+Two names have one source when every reading that both have of the same interval is the same number, and
+enough of these numbers are nobody else's: a success of 100 % is everybody's, a latency of 41.239473 ms is
+not. Blind to an echo that is rescaled or shifted in time; that is left out of both sides.
+"""
+
+from collections.abc import Sequence
+
+from detectors.panels import until
+from detectors.windows import ServiceWindow
+
+LEAST_DISTINCTIVE = 2
+"""Readings that two names must share with nobody else to have one source. With one, chance would do it once a
+year on counts of a quiet service; with more, a canary that says little is never matched with its echo."""
+
+
+def sources(
+    window: ServiceWindow, canary: Sequence[str], stable: Sequence[str], end: int
+) -> tuple[tuple[str, str], ...]:
+    """Return (canary pod, deleted pod that echoes it) for each echo, in the order of the canary's pods.
+
+    Args:
+        window: The service's window.
+        canary: Keys of the release's pods.
+        stable: Keys of all other pods.
+        end: First interval that is not looked at.
+    """
+    gone = [key for key in stable if window.pods[key].deleted_ms is not None]
+    found: list[tuple[str, str]] = []
+    taken: set[str] = set()
+    for name in canary:
+        for old in gone:
+            if old not in taken and _is_echo(window, name, old, (*canary, *stable), end):
+                found.append((name, old))
+                taken.add(old)
+                break
+    return tuple(found)
+
+
+def _is_echo(window: ServiceWindow, name: str, old: str, everybody: Sequence[str], end: int) -> bool:
+    canary, gone = window.pods[name], window.pods[old]
+    begin = until(window, gone, end)
+    others = [window.pods[key] for key in everybody if key not in (name, old)]
+    distinctive = 0
+    for key in sorted(gone.tracks):
+        if key not in canary.tracks:
+            continue
+        told, readings = gone.tracks[key].between(begin, end)
+        said, spoken = canary.tracks[key].between(begin, end)
+        both = (readings > 0) & (spoken > 0)
+        if (told[both] != said[both]).any():
+            return False
+        elsewhere = [pod.tracks[key].between(begin, end)[0] for pod in others if key in pod.tracks]
+        unlike = both.copy()
+        for values in elsewhere:
+            unlike &= values != said
+        distinctive += int(unlike.sum())
+    return distinctive >= LEAST_DISTINCTIVE
