@@ -1,9 +1,9 @@
 """Samples per CPU second of each detector, on generated data, in one process.
 
 `python -m bench.detectors [--seconds N] [--seed S]` prints one JSON object. The looks are whole ones: a
-release's 30 looks at a window of one signal, canary and baseline pod, with 60 quiet minutes before, divided by
-the samples of those 90 minutes; so they say what a watch costs, not what a kernel could do. `ratio` compares
-with taking samples into a window, within the run, because machines differ.
+release's 30 looks at a window of one signal, canary and baseline pod, with 60 quiet minutes before, divided
+by the samples of those 90 minutes; so they say what a watch costs, not what a kernel could do. `ratio`
+compares with taking samples into a window, within the run, because machines differ.
 """
 
 import argparse
