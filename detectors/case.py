@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import exp
 
+from detectors.history_memory import PastMemory
 from detectors.sides import Sides
 from detectors.windows import ServiceWindow
 from schemas.judgements import Evidence
@@ -73,6 +74,7 @@ class Case:
         rule_digest: Digest of the settings, part of what evidence is identified by.
         found: Who runs the release and who does not.
         now: The log's time.
+        past: What is remembered of the service; None for nothing.
     """
 
     release: Release
@@ -82,6 +84,7 @@ class Case:
     found: Sides
     span: Span
     now: datetime
+    past: PastMemory | None = None
 
     @property
     def shares(self) -> float:

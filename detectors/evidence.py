@@ -4,13 +4,14 @@ from dataclasses import replace
 from math import log
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.absence import of_presence
-from detectors.case import CALLERS_SHARE, Case, Finding, Span
+from detectors.case import CALLERS_SHARE, Case, Finding
+from detectors.history_expectation import Expectation, expectation, warmed
 from detectors.panels import Panel, edges_of, panel
 from detectors.sentences import callers_text, evidence_text
 from detectors.weighing import Weighed, side_of, weigh
-from detectors.windows import ServiceWindow
 from schemas.judgements import Evidence
 from schemas.signals import Direction, Signal, SignalKind
 
@@ -38,17 +39,20 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
     said = []
     for edge in edges:
         canary = panel(window, found.canary, signal, edge, span.start, span.end, found.echoes)
-        if signal.warm_up and signal.kind is not SignalKind.COUNTS:
-            canary = _warm(canary, window, found.canary, span, signal.warm_up)
+        if signal.kind is not SignalKind.COUNTS:
+            canary = _warm(canary, case, signal, edge)
         if not (canary.exposure > 0).any():
             continue
         stable = panel(window, found.stable, signal, edge, span.start, span.end)
         quiet = panel(window, found.stable, signal, edge, span.quiet, span.start)
-        weighed = weigh(signal, canary, stable, quiet, earlier)
+        usual = _usual(case, signal, edge, stable)
+        weighed = _weighed(signal, (canary, stable, quiet), earlier, usual)
         part = (signal.share or 1.0) / case.shares / len(edges)
         said.append(
             Finding(
-                evidence=_evidence(case, signal, weighed, edge, log(1.0 / (case.rule.judge.alpha * part))),
+                evidence=_evidence(
+                    case, signal, weighed, edge, log(1.0 / (case.rule.judge.alpha * part)), usual
+                ),
                 alpha=case.rule.judge.alpha * part if signal.share > 0 else 0.0,
                 first_bad=span.start + weighed.first_bad if weighed.first_bad >= 0 else -1,
                 predates=weighed.predates,
@@ -57,18 +61,56 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
     return said
 
 
-def _warm(canary: Panel, window: ServiceWindow, pods: tuple[str, ...], span: Span, warm_up: int) -> Panel:
-    """Return the panel without each fresh pod's first intervals."""
-    mask = np.ones_like(canary.exposure, dtype=bool)
-    for row, key in enumerate(pods):
-        first_ms = window.pods[key].first_ms
-        if first_ms is not None:
-            warm = first_ms // window.width_ms + warm_up
-            mask[row, : max(warm - span.start, 0)] = False
-    return canary.only(mask)
+def _warm(canary: Panel, case: Case, signal: Signal, edge: str) -> Panel:
+    """Return the panel without each fresh pod's warm-up: as earlier good releases showed, or as set."""
+    window, span = case.window, case.span
+    first_ms = [window.pods[key].first_ms for key in case.found.canary]
+    first = [span.start if at is None else at // window.width_ms for at in first_ms]
+    ages = (
+        np.arange(span.start, max(span.end, span.start))[None, :] - np.array(first, dtype=np.int64)[:, None]
+    )
+    if case.past is not None:
+        discounted, is_known = warmed(canary, ages, case.past, signal, edge)
+        if is_known:
+            return discounted
+    is_warm = np.array([at is None for at in first_ms], dtype=bool)[:, None] | (ages >= signal.warm_up)
+    return canary.only(is_warm)
 
 
-def _evidence(case: Case, signal: Signal, weighed: Weighed, edge: str, threshold: float) -> Evidence:
+def _usual(case: Case, signal: Signal, edge: str, stable: Panel) -> Expectation | None:
+    """Return what the past expects of a signal, where some interval has no stable pod to compare with."""
+    span = case.span
+    if case.past is None or (stable.exposure > 0).any(axis=0).all():
+        return None
+    return expectation(case.past, signal, edge, (span.quiet, span.start, span.end), case.window.width_ms)
+
+
+def _weighed(
+    signal: Signal,
+    panels: tuple[Panel, Panel, Panel],
+    earlier: NDArray[np.bool_],
+    usual: Expectation | None,
+) -> Weighed:
+    """Return what a signal says of the canary, stable and quiet panels, without the tide that is expected."""
+    canary, stable, quiet = panels
+    if usual is None:
+        return weigh(signal, canary, stable, quiet, earlier)
+    still, before = usual.without_tide(canary, stable, quiet)
+    weighed = weigh(signal, still, stable, before, earlier, usual.drift)
+    if not weighed.is_before_after or (stable.exposure > 0).any():
+        return replace(weighed, canary=side_of(canary))
+    return replace(weighed, canary=side_of(canary), control=usual.of(weighed.quiet))
+
+
+def _evidence(
+    case: Case,
+    signal: Signal,
+    weighed: Weighed,
+    edge: str,
+    threshold: float,
+    usual: Expectation | None = None,
+) -> Evidence:
+    past = "the quiet time" if usual is None else usual.text
     return Evidence(
         id=case.evidence_id(signal.name, edge, weighed.detector),
         release=case.release.id,
@@ -81,7 +123,7 @@ def _evidence(case: Case, signal: Signal, weighed: Weighed, edge: str, threshold
         threshold_log_e=threshold,
         margin=weighed.margin,
         comparison=(
-            "stable pods of the same minutes, and the quiet time where none spoke"
+            f"stable pods of the same minutes, and {past} where none spoke"
             if weighed.is_before_after
             else "stable pods of the same minutes"
         ),

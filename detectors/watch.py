@@ -8,6 +8,7 @@ from pydantic import AwareDatetime
 from detectors.case import Case, Finding, Span
 from detectors.echoes import sources
 from detectors.evidence import findings
+from detectors.history_memory import PastMemory
 from detectors.instrument import contradiction
 from detectors.kayenta import kayenta_findings
 from detectors.sentences import counted
@@ -91,7 +92,12 @@ def open_watch(release: Release, window: ServiceWindow, rule: Rule, at: datetime
 
 
 def look(
-    watch: ReleaseWatch, window: ServiceWindow, rule: Rule, rule_digest: str, now: datetime
+    watch: ReleaseWatch,
+    window: ServiceWindow,
+    rule: Rule,
+    rule_digest: str,
+    now: datetime,
+    past: PastMemory | None = None,
 ) -> Look | None:
     """Return what is known of a release now; None when no interval closed since the last look.
 
@@ -101,6 +107,7 @@ def look(
         rule: The rule that holds for it.
         rule_digest: Digest of the settings, part of what evidence is identified by.
         now: The log's time.
+        past: What is remembered of the service; None for nothing.
     """
     if watch.is_over:
         return None
@@ -127,6 +134,7 @@ def look(
         found=found,
         span=span,
         now=now,
+        past=past,
     )
     is_kayenta = rule.judge.method is JudgeMethod.KAYENTA
     said = kayenta_findings(case) if is_kayenta else findings(case)

@@ -23,6 +23,10 @@ DRIFT = 3.0
 """Against its own past, and not twins, a service may have drifted by so many deviations of its minutes."""
 
 
+GUESSED_DAYS = 2.0
+"""How many days that tell how far it drifted `DRIFT` is worth."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
     """What one signal of one edge says.
@@ -60,7 +64,12 @@ def side_of(panel: Panel) -> Side:
 
 
 def weigh(
-    signal: Signal, canary: Panel, stable: Panel, quiet: Panel, earlier: NDArray[np.bool_] | None = None
+    signal: Signal,
+    canary: Panel,
+    stable: Panel,
+    quiet: Panel,
+    earlier: NDArray[np.bool_] | None = None,
+    drift: tuple[float, int] | None = None,
 ) -> Weighed:
     """Return what a signal says of a canary.
 
@@ -70,12 +79,14 @@ def weigh(
         stable: The other pods in the same intervals, (pods, intervals).
         quiet: The other pods before the release, (pods, quiet intervals).
         earlier: Which rows of `quiet` are the canary's own pods under the old version, (pods,).
+        drift: How far the service's level drifts from what was expected, as a log ratio, and how many earlier
+            days or releases tell; None to guess. For intervals without a stable pod.
     """
     match signal.kind:
         case SignalKind.COUNTS:
             return _weigh_counts(signal, canary, stable, quiet, earlier)
         case SignalKind.MEANS | SignalKind.LEVELS:
-            return _weigh_levels(signal, canary, stable, quiet, earlier)
+            return _weigh_levels(signal, canary, stable, quiet, earlier, drift)
 
 
 def _weigh_counts(
@@ -166,7 +177,12 @@ def _pods(panel: Panel) -> Floats:
 
 
 def _weigh_levels(
-    signal: Signal, canary: Panel, stable: Panel, quiet: Panel, earlier: NDArray[np.bool_] | None
+    signal: Signal,
+    canary: Panel,
+    stable: Panel,
+    quiet: Panel,
+    earlier: NDArray[np.bool_] | None,
+    drift: tuple[float, int] | None,
 ) -> Weighed:
     sign = 1.0 if signal.direction is Direction.UP else -1.0
     c, s, q = canary.levels, stable.levels, quiet.levels
@@ -199,7 +215,7 @@ def _weigh_levels(
     is_alone = bool(alone.any()) and bool(np.isfinite(past).any())
     if is_alone:
         is_same = earlier is not None and bool(earlier.all())
-        single = _against_past(np.where(alone, mean_c, np.nan), past, step, scale, noise, is_same)
+        single = _against_past(np.where(alone, mean_c, np.nan), past, step, scale, noise, is_same, drift)
         log_e = log_mean_pair(log_e, single) if np.isfinite(mean_c - mean_s).any() else single
     reference = np.where(np.isfinite(mean_s), mean_s, np.nanmean(past) if np.isfinite(past).any() else np.nan)
     bad = np.isfinite(mean_c) & (mean_c > reference + step)
@@ -218,7 +234,13 @@ def _weigh_levels(
 
 
 def _against_past(
-    alone: Floats, past: Floats, step: float, scale: float, noise: Noise, is_same: bool
+    alone: Floats,
+    past: Floats,
+    step: float,
+    scale: float,
+    noise: Noise,
+    is_same: bool,
+    drift: tuple[float, int] | None = None,
 ) -> float:
     """Return the log e-value of a shift against the service's own quiet time.
 
@@ -229,6 +251,8 @@ def _against_past(
         scale: Size of the level, transformed.
         noise: How pods differ from their twins.
         is_same: The same pods spoke then: nobody knows only how far time has carried them.
+        drift: How far it was carried on earlier days beyond what was expected, as a log ratio, and how many
+            days tell; None where none do.
     """
     known = own_past(past, 1.0, scale)
     if known is None:
@@ -236,7 +260,12 @@ def _against_past(
         return shift_log_e(apart, np.full(len(alone), DRIFT**2), step, noise)[0]
     offset, own = known
     pods = 0.0 if is_same else noise.pod_spread
-    drifting = replace(own, pod_spread=float(np.hypot(DRIFT * own.noise, pods)))
+    carried = DRIFT * own.noise
+    if drift is not None:
+        told, days = drift
+        square = days * (told * scale) ** 2 + GUESSED_DAYS * carried**2
+        carried = float(np.sqrt(square / (days + GUESSED_DAYS)))
+    drifting = replace(own, pod_spread=float(np.hypot(carried, pods)))
     return shift_log_e(alone - offset, np.ones(len(alone)), step, drifting)[0]
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime
 
+from detectors.history_memory import PastMemory, learn, record_of
 from detectors.recovery import judge_recovery
 from detectors.watch import Look, ReleaseWatch, look, open_watch
 from detectors.windows import ServiceWindow
@@ -66,6 +67,7 @@ class ServiceState:
         convicting: Signals that convicted the newest harmful release, which recovery is judged by.
         damaged_at: Start of the damage that it did.
         failed: What judging it failed with, when that was said last; "" when it never did.
+        past: What is remembered of its earlier days and good releases.
     """
 
     environment: EnvironmentName
@@ -78,6 +80,7 @@ class ServiceState:
     convicting: list[SignalName] = field(default_factory=list)
     damaged_at: AwareDatetime | None = None
     failed: str = ""
+    past: PastMemory = field(default_factory=PastMemory)
 
     @property
     def is_waiting(self) -> bool:
@@ -95,6 +98,8 @@ def add_samples(state: ServiceState, batch: SampleBatch, rule: Rule, now: dateti
     """Take a sample batch in."""
     if len(batch):
         state.window.add_samples(batch, rule, now or from_ms(int(batch.times_ms.max())))
+        if now is not None:
+            _learn(state, rule, now)
 
 
 def add_logs(state: ServiceState, batch: LogBatch, rule: Rule, now: datetime | None) -> None:
@@ -128,6 +133,10 @@ def release_started(
             why=f"superseded by {release.version}",
         )
     resolved = _resolved(state, release, rule)
+    if state.open:
+        # Its time was never verified, and the newest release's verdict will not be about it.
+        state.past.ended_unverified(release.started_at)
+    state.past.release_began(release.started_at)
     # Before the first tick nobody knows the time: a beginning in years to come must not move the window.
     watch = open_watch(resolved, state.window, rule, EPOCH if now is None else now)
     state.open = [OpenRelease(release=resolved, watch=watch)]
@@ -148,6 +157,7 @@ def outcome_reported(state: ServiceState, event: OutcomeReported) -> Iterator[Sa
     state.recoveries.append(
         RecoveryWatch(outcome=outcome, signals=list(state.convicting), damaged_at=state.damaged_at)
     )
+    state.past.rolled_back(outcome.release, outcome.at)
     for entry in state.open:
         if entry.release.id == outcome.release:
             yield ReleaseClosed(
@@ -158,6 +168,8 @@ def outcome_reported(state: ServiceState, event: OutcomeReported) -> Iterator[Sa
 
 def tick(state: ServiceState, rule: Rule, digest: str, now: datetime) -> Iterator[Said]:
     """Look at what is under watch, now that time has passed."""
+    state.window.tick(rule, now)
+    _learn(state, rule, now)
     for entry in list(state.open):
         yield from _look_at(state, entry, rule, digest, now)
     for recovery in list(state.recoveries):
@@ -167,6 +179,8 @@ def tick(state: ServiceState, rule: Rule, digest: str, now: datetime) -> Iterato
         if judged is None:
             continue
         state.recoveries.remove(recovery)
+        if judged[0] is RecoveryKind.RECOVERED:
+            state.past.recovered(now)
         yield _recovery(state, recovery.outcome, judged[0], judged[1], now)
 
 
@@ -191,7 +205,7 @@ def failed(state: ServiceState, error: str, now: datetime) -> list[Said]:
 def _look_at(
     state: ServiceState, entry: OpenRelease, rule: Rule, digest: str, now: datetime
 ) -> Iterator[Said]:
-    seen = look(entry.watch, state.window, rule, digest, now)
+    seen = look(entry.watch, state.window, rule, digest, now, state.past)
     if seen is None:
         return
     yield from seen.evidence
@@ -207,15 +221,31 @@ def _look_at(
                 dict.fromkeys(item.signal for item in seen.evidence if item.convicts)
             ) or list(state.convicting)
             state.damaged_at = seen.first_bad_at or state.damaged_at
+            state.past.did_harm()
         yield VerdictReached(verdict=verdict, suspicion=seen.suspicion, release=entry.release)
     elif abs(total - entry.told_log_e) >= _SUSPICION_STEP:
         entry.told_log_e = total
         yield SuspicionChanged(suspicion=seen.suspicion)
     if seen.is_final:
+        _remember(state, entry, seen.kind, rule, now)
         state.open.remove(entry)
         yield ReleaseClosed(
             release=entry.release.id, environment=state.environment, at=now, why=f"judged {seen.kind}"
         )
+
+
+def _learn(state: ServiceState, rule: Rule, now: datetime) -> None:
+    since = min((entry.release.started_at for entry in state.open), default=None)
+    learn(state.past, state.window, rule, now, since)
+
+
+def _remember(state: ServiceState, entry: OpenRelease, kind: VerdictKind, rule: Rule, now: datetime) -> None:
+    """Keep what a release's watch taught, if it ended healthy, and forget it otherwise."""
+    if kind is VerdictKind.HEALTHY:
+        template = entry.watch.template
+        state.past.verified(record_of(state.past, state.window, rule, entry.release, template, now))
+    elif kind is not VerdictKind.HARMFUL:
+        state.past.ended_unverified(now)
 
 
 def _verdict(entry: OpenRelease, seen: Look, rule: Rule, digest: str, now: datetime) -> Verdict:
