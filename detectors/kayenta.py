@@ -18,6 +18,7 @@ from detectors.case import Case, Finding, Span
 from detectors.kayenta_metrics import Classified, Label, Limits, MetricRule, Way, classify
 from detectors.kayenta_score import Scored, Standing, scored
 from detectors.kayenta_statistics import Floats
+from detectors.log_counts import is_of_templates
 from detectors.panels import Panel, edges_of, panel
 from detectors.sentences import quantity
 from detectors.weighing import side_of
@@ -47,11 +48,12 @@ def kayenta_findings(case: Case) -> tuple[Finding, ...]:
     settings = case.rule.judge.kayenta
     analysed = _analysed_until(case)
     span = replace(case.span, end=analysed if analysed is not None else case.span.end)
-    metrics = [metric for signal in case.rule.signals for metric in _metrics(case, signal, span)]
+    signals = [signal for signal in case.rule.signals if not is_of_templates(signal)]
+    metrics = [metric for signal in signals for metric in _metrics(case, signal, span)]
     counted = [metric for metric in metrics if metric.signal.share > 0]
     score = scored(
         [(metric.signal.name, metric.signal.name, metric.found) for metric in counted],
-        {signal.name: signal.share for signal in case.rule.signals if signal.share > 0},
+        {signal.name: signal.share for signal in signals if signal.share > 0},
         pass_score=settings.pass_score,
         marginal_score=settings.marginal_score,
     )

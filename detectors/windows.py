@@ -6,6 +6,8 @@ State of the engine: plain and mutable, so that it can be written as JSON and re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from detectors.log_counts import ERROR_SEVERITY, LOG_TEMPLATES, LogCounts
+from detectors.log_templates import LogTemplates
 from detectors.matching import LOG_RECORDS, Feed, matcher
 from detectors.tracks import RecentPoints, Track, interval_of
 from schemas.instants import to_ms
@@ -25,6 +27,13 @@ LARGEST_VALUE = 1e18
 
 _MILLISECOND = timedelta(milliseconds=1)
 _SEVERITIES = ((21, "fatal"), (17, "error"), (13, "warn"), (9, "info"), (1, "debug"))
+_LOG_SERIES = {
+    severity: tuple(
+        Series(metric=metric, temporality=Temporality.DELTA, attributes=(("severity", severity),))
+        for metric in (LOG_RECORDS, LOG_TEMPLATES)
+    )
+    for _, severity in _SEVERITIES
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +75,7 @@ class Pod:
         spoken: Samples an interval, whatever they said.
         tracks: By selector and edge, as `key|edge`.
         series: Newest points of each series, by the series' name.
+        lines: What it printed, by statement.
     """
 
     name: str
@@ -81,6 +91,7 @@ class Pod:
     spoken: Track = field(default_factory=Track)
     tracks: dict[str, Track] = field(default_factory=dict)
     series: dict[str, RecentPoints] = field(default_factory=dict)
+    lines: LogCounts = field(default_factory=LogCounts)
 
     @property
     def born_ms(self) -> int | None:
@@ -103,6 +114,7 @@ class ServiceWindow:
         floor: First interval kept.
         pods: By name; a pod that came back as another version is a pod of its own.
         current: Key in `pods` of each pod name's newest life.
+        templates: Which statement printed a line.
     """
 
     width_ms: int = 0
@@ -110,6 +122,7 @@ class ServiceWindow:
     floor: int = 0
     pods: dict[str, Pod] = field(default_factory=dict)
     current: dict[str, str] = field(default_factory=dict)
+    templates: LogTemplates = field(default_factory=LogTemplates)
 
     def add_samples(self, batch: SampleBatch, rule: Rule, now: datetime) -> Refusals:
         """Take in a batch; return how many samples were refused and why.
@@ -153,30 +166,33 @@ class ServiceWindow:
         return Refusals(ahead=ahead, late=late, repeated=repeated, crowded=crowded, absurd=absurd)
 
     def add_logs(self, batch: LogBatch, rule: Rule, now: datetime | None = None) -> None:
-        """Count a batch of log lines, by pod and severity, as increases of `suture.log.records`."""
+        """Count a batch of log lines as increases of `suture.log.records`, and each statement by pod.
+
+        A trace's further records count as said and not as lines of their own.
+        """
         if now is not None:
             self._roll(rule, now)
         elif not self.width_ms:
             self._roll(rule, None)
         known = matcher(rule)
+        feeds = {name: [known.feed(one) for one in series] for name, series in _LOG_SERIES.items()}
+        asked = {name for name, found in feeds.items() if any(feed.selectors for feed in found)}
         newest_ms = None if now is None else to_ms(now) + rule.judge.skew // _MILLISECOND
-        for line in batch.lines:
+        for line in batch.lines if asked else ():
             severity = next((name for low, name in _SEVERITIES if line.severity >= low), "info")
-            series = Series(
-                metric=LOG_RECORDS,
-                temporality=Temporality.DELTA,
-                pod=line.pod,
-                version=line.version,
-                template=line.template,
-                attributes=(("severity", severity),),
-            )
-            feed = known.feed(series)
             index = interval_of(line.time_ms, Temporality.GAUGE, self.width_ms)
-            if not feed.selectors or index < self.floor or (newest_ms and line.time_ms > newest_ms):
+            if index < self.floor or (newest_ms and line.time_ms > newest_ms):
+                continue
+            if severity not in asked and line.pod not in self.current:
+                # What nobody counts brings no pod into being, it is only shown.
                 continue
             pod = self._pod(line.pod, line.version, line.template, rule)
-            self._book(pod, feed, index, 1.0, 1)
-            self._heard(pod, index, line.time_ms)
+            if not pod.lines.tail.goes_on(line.text, line.time_ms, line.severity >= ERROR_SEVERITY):
+                for feed in feeds[severity]:
+                    self._book(pod, feed, index, 1.0, 1)
+                pod.lines.add(line, self.templates.learn(line.text), index)
+            if severity in asked:
+                self._heard(pod, index, line.time_ms)
 
     def pod_changed(self, change: PodChanged, rule: Rule | None = None) -> None:
         """Note that a pod came or went."""
@@ -222,7 +238,7 @@ class ServiceWindow:
             self.width_ms = width_ms
             self.floor = 0
             for pod in self.pods.values():
-                pod.spoken, pod.tracks, pod.series = Track(), {}, {}
+                pod.spoken, pod.tracks, pod.series, pod.lines = Track(), {}, {}, LogCounts()
         if now is None:
             return
         kept = rule.judge.quiet + rule.judge.watch + rule.gate.recovery + 2 * rule.judge.interval
@@ -237,6 +253,7 @@ class ServiceWindow:
                 del self.current[name]
         for pod in self.pods.values():
             pod.spoken.drop_before(floor)
+            pod.lines.drop_before(floor)
             for track_key in list(pod.tracks):
                 pod.tracks[track_key].drop_before(floor)
                 if not pod.tracks[track_key].sums:

@@ -151,7 +151,7 @@ def default_signals() -> tuple[Signal, ...]:
             kind=SignalKind.COUNTS,
             events=Selector(metric="suture.log.templates", where=(("severity", "error|fatal"),)),
             exposure=requests,
-            margin_ratio=1.0,
+            margin_ratio=0.5,
             margin_floor=0.002,
             share=0.5,
         ),

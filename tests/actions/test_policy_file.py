@@ -76,7 +76,7 @@ def test_signals_by_name_change_remove_and_add_one_by_one() -> None:
         """
     )
     signals = {signal.name: signal for signal in policy.rules["*/*"].signals}
-    assert list(signals) == ["errors", "log_errors", "memory", "queue"]
+    assert list(signals) == ["errors", "log_errors", "log_templates", "memory", "queue"]
     assert signals["errors"].margin_ratio == 0.5  # type: ignore[index]  # a test may index by text
     assert signals["queue"].events.where == (("queue", "a|b"),)  # type: ignore[index]  # likewise
 
@@ -137,7 +137,8 @@ services:
         ("{version: 1, defaults: &a {gate: *a}}", "defaults.gate: contains itself"),
         ("{version: 1, defaults: {gate: !!python/name:os.system x}}", "cannot be read"),
         (
-            "{version: 1, defaults: {signals: {errors: null, latency: null, log_errors: null}}}",
+            "{version: 1, defaults: {signals: {errors: null, latency: null, log_errors: null, "
+            "log_templates: null}}}",
             "share above 0",
         ),
         ("{version: 1, defaults: {signals: {q: {kind: levels}}}}", "defaults.signals.q.events: is missing"),
