@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from detectors.absence import of_presence
 from detectors.case import CALLERS_SHARE, Case, Finding
 from detectors.history_expectation import Expectation, expectation, warmed
+from detectors.log_counts import is_of_templates
+from detectors.log_evidence import of_log_templates
 from detectors.panels import Panel, edges_of, panel
 from detectors.sentences import callers_text, evidence_text
 from detectors.weighing import Weighed, side_of, weigh
@@ -18,7 +20,9 @@ from schemas.signals import Direction, Signal, SignalKind
 
 def findings(case: Case) -> tuple[Finding, ...]:
     """Return everything that can be said of a release now, nearest to its threshold first."""
-    said = [finding for signal in case.rule.signals for finding in _of_signal(case, signal)]
+    signals = [signal for signal in case.rule.signals if not is_of_templates(signal)]
+    said = [finding for signal in signals for finding in _of_signal(case, signal)]
+    said += of_log_templates(case)
     said += of_presence(case)
     said += _of_callers(case)
     return tuple(sorted(said, key=_rank))
@@ -140,7 +144,7 @@ def _of_callers(case: Case) -> list[Finding]:
     stable pods see themselves comes from further down the call graph, and is not the release's.
     """
     window, found, span = case.window, case.found, case.span
-    signals = [signal for signal in case.rule.signals if signal.share > 0]
+    signals = [s for s in case.rule.signals if s.share > 0 and not is_of_templates(s)]
     told = [(signal, edge) for signal in signals for edge in edges_of(window, found.callers, signal)]
     said = []
     for signal, edge in told:
