@@ -16,12 +16,14 @@ class Progress:
         is_done: And everything that runs is as it says.
         template: Template that the newest instances are made from; "" when unknown.
         detail: What is missing, or that nothing is, in words.
+        log_tail: Last lines that a Job said, oldest first, redacted.
     """
 
     is_set: bool
     is_done: bool
     template: TemplateHash
     detail: str
+    log_tail: tuple[str, ...] = ()
 
 
 class Actuator(Protocol):
@@ -35,8 +37,5 @@ class Actuator(Protocol):
     def read_back(self, command: Command) -> Progress:
         """Return how far the target is from what the command asks for; changes nothing."""
 
-    def undo(self, command: Command) -> str:
-        """Bring the target back to `command.template`; return what was changed, as a sentence."""
-
-    def promote(self, command: Command) -> str:
-        """Give all of the target to `command.template`; return what was changed, as a sentence."""
+    def carry_out(self, command: Command) -> str:
+        """Write down what the command asks for; return what was changed, as a sentence."""

@@ -6,9 +6,8 @@ template a new revision number and "the previous one" said twice swaps back and 
 tests uid and resourceVersion, so that a deploy in between is noticed instead of overwritten.
 """
 
-from typing import Any
-
 from actions.errors import PermanentActionError
+from actions.kubernetes_objects import Json, tests
 from schemas.keys import NO_TEMPLATE, TemplateHash
 
 HASH_LABEL = "pod-template-hash"
@@ -23,16 +22,6 @@ _OWN_ANNOTATIONS = (
     "deployment.kubernetes.io/max-replicas",
     "deprecated.deployment.rollback.to",
 )
-
-# Tools that write the object again from elsewhere, told by what they leave on it.
-_OWNERS = (
-    ("annotations", "argocd.argoproj.io/tracking-id", "Argo CD"),
-    ("labels", "kustomize.toolkit.fluxcd.io/name", "Flux"),
-    ("labels", "helm.toolkit.fluxcd.io/name", "Flux"),
-    ("annotations", "meta.helm.sh/release-name", "Helm"),
-)
-
-Json = dict[str, Any]
 
 
 def selector_text(deployment: Json) -> str:
@@ -91,16 +80,11 @@ def undo_patch(deployment: Json, replica_set: Json) -> list[Json]:
     theirs = replica_set["metadata"].get("annotations") or {}
     annotations |= {key: value for key, value in theirs.items() if key not in _OWN_ANNOTATIONS}
     return [
-        *_tests(deployment),
+        *tests(deployment),
         {"op": "replace", "path": "/spec/template", "value": _without_hash(replica_set["spec"]["template"])},
         # A Deployment without annotations has nothing to replace.
         {"op": "replace" if before else "add", "path": "/metadata/annotations", "value": annotations},
     ]
-
-
-def resume_patch(deployment: Json) -> list[Json]:
-    """Return the JSON patch that lets a paused Deployment go on."""
-    return [*_tests(deployment), {"op": "remove", "path": "/spec/paused"}]
 
 
 def is_paused(deployment: Json) -> bool:
@@ -136,22 +120,6 @@ def missing(deployment: Json) -> str:
     if available < updated:
         return f"{available} of {updated} pods are available{because}"
     return ""
-
-
-def rival(deployment: Json) -> str:
-    """Return the tool that will write this object again from elsewhere; "" when none left a trace."""
-    for part, key, name in _OWNERS:
-        if key in (deployment["metadata"].get(part) or {}):
-            return name
-    return ""
-
-
-def _tests(deployment: Json) -> list[Json]:
-    metadata = deployment["metadata"]
-    return [
-        {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
-        {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
-    ]
 
 
 def _without_hash(template: Json) -> Json:

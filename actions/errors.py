@@ -20,7 +20,15 @@ class TransientActionError(ActionError):
 
 
 class PermanentActionError(ActionError):
-    """Stop and page: trying again changes nothing."""
+    """Stop and page: trying again changes nothing.
+
+    Attributes:
+        log_tail: Last lines that a failed Job said, redacted.
+    """
+
+    def __init__(self, message: str, log_tail: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.log_tail = log_tail
 
 
 class RefusedActionError(ActionError):

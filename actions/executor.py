@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 from actions.actuator import Actuator, Progress
 from actions.errors import PermanentActionError, RefusedActionError, TransientActionError
@@ -11,7 +11,7 @@ from actions.ledger import Ledger
 from actions.signing import KeyRing
 from schemas.codec import from_json
 from schemas.keys import NO_TEMPLATE, TemplateHash, derived_id
-from schemas.orders import Command, CommandKind, Outcome, OutcomeKind
+from schemas.orders import Command, Outcome, OutcomeKind
 from schemas.releases import TargetKind
 
 T = TypeVar("T")
@@ -25,8 +25,9 @@ class Patience:
         first_retry: Pause after the first failure that may pass; doubles with each one.
         longest_retry: It doubles no further.
         poll: Pause between two looks at a rollout.
-        rollout: A rollout that is not complete so long after the change has failed. Shorter than what
-            a service takes to start calls good undos failed; longer pages late.
+        rollout: A change that has not taken effect after so long has failed, unless the command itself
+            says how long it may take. Shorter than what a service takes to start calls good undos
+            failed; longer pages late.
     """
 
     first_retry: timedelta = timedelta(seconds=0.5)
@@ -80,7 +81,7 @@ class Executor:
     def execute(self, command: Command) -> Outcome:
         """Return the outcome of a command; one that ended before gives the same outcome again.
 
-        Blocks until the rollout is complete, has failed, or took longer than `Patience.rollout`.
+        Blocks until the change has taken effect, has failed, or took longer than it may.
         Anything but the three action errors is a bug, and gets through.
         """
         known = self._ledger.outcome(command.id)
@@ -112,7 +113,10 @@ class Executor:
             return self._carry_out(run, actuator)
         except RefusedActionError as error:
             return run.ended(OutcomeKind.REFUSED, str(error), self._clock())
-        except (PermanentActionError, TransientActionError) as error:
+        except PermanentActionError as error:
+            run.log_tail = error.log_tail
+            return run.ended(OutcomeKind.FAILED, str(error), self._clock())
+        except TransientActionError as error:
             return run.ended(OutcomeKind.FAILED, str(error), self._clock())
 
     def _carry_out(self, run: "_Run", actuator: Actuator) -> Outcome:
@@ -129,38 +133,34 @@ class Executor:
             now = self._clock()
             if now >= command.expires_at:
                 raise RefusedActionError(f"the command expired at {command.expires_at}, it is {now}")
-            match command.kind:
-                case CommandKind.UNDO:
-                    return actuator.undo(command)
-                case CommandKind.PROMOTE:
-                    return actuator.promote(command)
-                case _:
-                    assert_never(command.kind)
+            return actuator.carry_out(command)
 
         changed = self._insist(act, command.expires_at)
         done = self._wait(run, actuator)
         return run.ended(OutcomeKind.DONE, f"{changed}; {done.detail}", self._clock())
 
     def _wait(self, run: "_Run", actuator: Actuator) -> Progress:
-        """Return once the rollout is complete.
+        """Return once the change has taken effect.
 
         Raises:
             PermanentActionError: it failed, somebody else changed the target, or it took too long.
         """
-        deadline = self._clock() + self._patience.rollout
+        timeout = timedelta(seconds=run.command.timeout_s) or self._patience.rollout
+        deadline = self._clock() + timeout
         while True:
             progress = self._insist(lambda: actuator.read_back(run.command), deadline)
             run.after = progress.template
             if not progress.is_set:
                 raise PermanentActionError(
-                    f"somebody changed {run.command.target.key} during the rollout: {progress.detail}"
+                    f"somebody changed {run.command.target.key} in the meantime: {progress.detail}"
                 )
             if progress.is_done:
+                run.log_tail = progress.log_tail
                 return progress
             if self._clock() >= deadline:
                 raise PermanentActionError(
-                    f"rollout of {run.command.target.key} to template {run.command.template} is not "
-                    f"complete after {self._patience.rollout}: {progress.detail}"
+                    f"{run.command.kind} of {run.command.target.key} is not complete after {timeout}: "
+                    f"{progress.detail}"
                 )
             self._sleep(self._patience.poll.total_seconds())
 
@@ -188,6 +188,7 @@ class _Run:
         self.started_at = started_at
         self.before: TemplateHash = NO_TEMPLATE
         self.after: TemplateHash = NO_TEMPLATE
+        self.log_tail: tuple[str, ...] = ()
 
     def ended(self, kind: OutcomeKind, detail: str, at: datetime) -> Outcome:
         """Return the outcome; its id hangs on the command alone."""
@@ -206,4 +207,5 @@ class _Run:
             detail=detail,
             template_before=self.before,
             template_after=self.after,
+            log_tail=self.log_tail,
         )

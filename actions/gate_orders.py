@@ -40,7 +40,7 @@ def outcome(state: GateState, outcome: Outcome, now: datetime) -> tuple[Page, ..
         order.changed_at = max(order.changed_at, now)
         if outcome.command_kind is CommandKind.UNDO:
             _remember_undo(state, order, succeeded, now)
-        elif succeeded:
+        elif succeeded and outcome.command_kind is CommandKind.PROMOTE:
             _remember_promotion(state, order)
     if succeeded:
         return ()

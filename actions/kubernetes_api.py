@@ -6,28 +6,54 @@ through them would lose what it does not know, without a word.
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Self
+from urllib.parse import quote
 
 from kubernetes import client, config
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
-from actions.errors import PermanentActionError, TransientActionError
+from actions.errors import (
+    ActionError,
+    PermanentActionError,
+    RefusedActionError,
+    TransientActionError,
+)
+from actions.kubernetes_resources import PODS, Resource, Rule
 
 FIELD_MANAGER = "suture"
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 15.0
 """The client has no timeouts of its own: without these a lost server holds an executor for ever."""
 
-_RIGHTS = (("get", "deployments"), ("patch", "deployments"), ("list", "replicasets"))
+LOG_BYTES_MAX = 64 * 1024
+PAGE = 200
+
+Json = dict[str, Any]
+
+
+class PatchForm(StrEnum):
+    """Ways to write a patch. Always said: by itself the client guesses from the body."""
+
+    JSON = "application/json-patch+json"
+    MERGE = "application/merge-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
 
 
 class ConflictError(TransientActionError):
     """Somebody else wrote between our read and our write, or the write is invalid: read again and see."""
+
+
+class AlreadyExistsError(PermanentActionError):
+    """An object of that name is there."""
+
+
+class NotFoundError(PermanentActionError):
+    """There is no such object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +65,8 @@ class Right:
     is_allowed: bool
 
 
-class _RawResponse(Protocol):
-    status: int
-    data: bytes
-
-    def getheaders(self) -> Any:
-        """Return the headers."""
-
-
 class KubernetesApi:
-    """Speaks to one cluster.
+    """Speaks to one cluster. In every method `what` begins the text of an error.
 
     Args:
         settings: Address and credentials; `connect` finds them.
@@ -57,12 +75,10 @@ class KubernetesApi:
     def __init__(self, settings: client.Configuration) -> None:
         # By itself urllib3 sleeps through a Retry-After of any length, past the command's deadline.
         settings.retries = Retry(0)
-        api_client = client.ApiClient(settings)
-        self._apps = client.AppsV1Api(api_client)
-        self._authorization = client.AuthorizationV1Api(api_client)
+        self._client = client.ApiClient(settings)
 
     @classmethod
-    def connect(cls, kubeconfig: Path | None = None, context: str | None = None) -> "KubernetesApi":
+    def connect(cls, kubeconfig: Path | None = None, context: str | None = None) -> Self:
         """Return a connection: to the given kubeconfig's cluster, or our own pod's, or KUBECONFIG's.
 
         Raises:
@@ -85,131 +101,206 @@ class KubernetesApi:
             ) from error
         return cls(settings)
 
-    def deployment(self, what: str, namespace: str, name: str) -> dict[str, Any]:
-        """Return a Deployment as the server wrote it; `what` begins the text of an error."""
-        return self._ask(
-            what,
-            lambda: self._apps.read_namespaced_deployment(
-                name, namespace, _preload_content=False, _request_timeout=_TIMEOUTS
-            ),
-        )
-
-    def replica_sets(self, what: str, namespace: str, selector: str) -> list[dict[str, Any]]:
-        """Return the ReplicaSets with these labels, in pages, as the server wrote them."""
-        found: list[dict[str, Any]] = []
-        token: str | None = None
-        while True:
-            page = self._ask(what, partial(self._replica_set_page, namespace, selector, token))
-            found += page.get("items") or []
-            token = page.get("metadata", {}).get("continue")
-            if not token:
-                return found
-
-    def _replica_set_page(self, namespace: str, selector: str, token: str | None) -> Any:
-        return self._apps.list_namespaced_replica_set(
-            namespace,
-            label_selector=selector,
-            limit=200,
-            _continue=token,
-            _preload_content=False,
-            _request_timeout=_TIMEOUTS,
-        )
-
-    def patch_deployment(
-        self,
-        what: str,
-        namespace: str,
-        name: str,
-        patch: list[dict[str, Any]],
-        *,
-        is_rehearsal: bool = False,
-    ) -> dict[str, Any]:
-        """Apply a JSON patch and return the Deployment after it; a rehearsal stores nothing.
+    def read(self, what: str, resource: Resource, namespace: str, name: str) -> Json:
+        """Return an object as the server wrote it.
 
         Raises:
-            ConflictError: a `test` did not hold, or the object would be invalid.
+            NotFoundError: there is none.
         """
-        return self._ask(
-            what,
-            lambda: self._apps.patch_namespaced_deployment(
-                name,
-                namespace,
-                patch,
-                field_manager=FIELD_MANAGER,
-                dry_run="All" if is_rehearsal else None,
-                _content_type="application/json-patch+json",
-                _preload_content=False,
-                _request_timeout=_TIMEOUTS,
-            ),
-        )
+        return self._ask(what, "GET", _path(resource, namespace, name))
 
-    def rights(self, namespace: str) -> tuple[Right, ...]:
-        """Return what of the needed rights we have in a namespace, asked of the server itself."""
+    def listed(
+        self, what: str, resource: Resource, namespace: str, labels: str = "", fields: str = ""
+    ) -> list[Json]:
+        """Return the objects that both selectors choose, read in pages, as the server wrote them."""
+        found: list[Json] = []
+        query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
+        while True:
+            page = self._ask(what, "GET", _path(resource, namespace), query)
+            found += page.get("items") or []
+            query["continue"] = page.get("metadata", {}).get("continue") or ""
+            if not query["continue"]:
+                return found
+
+    def patch(
+        self,
+        what: str,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Json | list[Json],
+        form: PatchForm,
+        *,
+        subresource: str = "",
+        is_rehearsal: bool = False,
+    ) -> Json:
+        """Apply a patch and return the object after it; a rehearsal stores nothing.
+
+        Raises:
+            ConflictError: a precondition did not hold, or the object would be invalid.
+        """
+        path = _path(resource, namespace, name, subresource)
+        query = {"fieldManager": FIELD_MANAGER, **_dry_run(is_rehearsal)}
+        return self._ask(what, "PATCH", path, query, body, form.value)
+
+    def create(
+        self, what: str, resource: Resource, namespace: str, body: Json, *, is_rehearsal: bool = False
+    ) -> Json:
+        """Make an object and return it; a rehearsal stores nothing.
+
+        Raises:
+            AlreadyExistsError: there is one of that name.
+        """
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", **_dry_run(is_rehearsal)}
+        return self._ask(what, "POST", _path(resource, namespace), query, body)
+
+    def delete(
+        self,
+        what: str,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        preconditions: dict[str, str],
+        *,
+        is_rehearsal: bool = False,
+    ) -> Json:
+        """Delete the object of that very uid, in its own time; a rehearsal deletes nothing.
+
+        Raises:
+            ConflictError: it is another one by now.
+            NotFoundError: there is none.
+        """
+        body: Json = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": preconditions,
+            "propagationPolicy": "Background",
+        }
+        if is_rehearsal:
+            # Not as a parameter: beside a body the server does not read it, and deletes.
+            body["dryRun"] = ["All"]
+        return self._ask(what, "DELETE", _path(resource, namespace, name), {}, body)
+
+    def pod_log(self, what: str, namespace: str, pod: str, container: str, lines: int) -> str:
+        """Return the last lines that a container wrote."""
+        query = {"container": container, "tailLines": str(lines), "limitBytes": str(LOG_BYTES_MAX)}
+        return self._bytes(what, "GET", _path(PODS, namespace, pod, "log"), query).decode(errors="replace")
+
+    def rights(self, namespace: str, rules: Iterable[Rule]) -> tuple[Right, ...]:
+        """Return which of the rules' rights we have in a namespace, asked of the server itself."""
         return tuple(
-            Right(verb=verb, resource=f"{resource}.apps", is_allowed=self._may(namespace, verb, resource))
-            for verb, resource in _RIGHTS
+            Right(
+                verb=verb,
+                resource=f"{rule.name}.{rule.resource.group}".rstrip("."),
+                is_allowed=self._may(namespace, verb, rule),
+            )
+            for rule in rules
+            for verb in rule.verbs
         )
 
-    def _may(self, namespace: str, verb: str, resource: str) -> bool:
+    def _may(self, namespace: str, verb: str, rule: Rule) -> bool:
+        attributes = {
+            "namespace": namespace,
+            "verb": verb,
+            "group": rule.resource.group,
+            "resource": rule.resource.plural,
+        }
+        if rule.subresource:
+            attributes["subresource"] = rule.subresource
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
-            "spec": {
-                "resourceAttributes": {
-                    "namespace": namespace,
-                    "verb": verb,
-                    "group": "apps",
-                    "resource": resource,
-                }
-            },
+            "spec": {"resourceAttributes": attributes},
         }
-        answer = self._ask(
-            f"rights in {namespace}",
-            lambda: self._authorization.create_self_subject_access_review(
-                review,  # type: ignore[arg-type]  # raw JSON goes through, the models would drop fields
-                _preload_content=False,
-                _request_timeout=_TIMEOUTS,
-            ),
-        )
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        answer = self._ask(f"rights in {namespace}", "POST", path, {}, review)
         return bool(answer.get("status", {}).get("allowed"))
 
-    def _ask(self, what: str, request: Callable[[], Any]) -> dict[str, Any]:
+    def _ask(
+        self,
+        what: str,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        body: Json | list[Json] | None = None,
+        content_type: str = "application/json",
+    ) -> Json:
         try:
-            response: _RawResponse = request()
+            answer: Json = json.loads(self._bytes(what, method, path, query or {}, body, content_type))
+        except ValueError as error:
+            raise TransientActionError(f"{what}: the API server's answer is not JSON") from error
+        return answer
+
+    def _bytes(
+        self,
+        what: str,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        body: Json | list[Json] | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
+        parameters = self._client.param_serialize(
+            method,
+            path,
+            query_params=[(name, value) for name, value in query.items() if value],
+            header_params={"Accept": "application/json, */*", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = self._client.call_api(*parameters, _request_timeout=_TIMEOUTS)
+            data: bytes = response.read()  # type: ignore[no-untyped-call]  # the client leaves it untyped
         except client.ApiException as error:
-            raise _explained(what, error.status or 0, error.body, error.headers) from error
+            raise _explained(what, error.status or 0, error.body or error.reason, error.headers) from error
         except (HTTPError, OSError) as error:
             # The text of a urllib3 error ends in the cause; its class alone says little.
             raise TransientActionError(f"{what}: the API server cannot be reached: {error}") from error
         if response.status >= 400:
-            raise _explained(what, response.status, response.data, response.getheaders())
-        try:
-            answer: dict[str, Any] = json.loads(response.data)
-        except ValueError as error:
-            raise TransientActionError(f"{what}: the API server's answer is not JSON") from error
-        return answer
+            raise _explained(what, response.status, data, response.headers)
+        return data
 
 
 _TIMEOUTS = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
 
 
-def _explained(
-    what: str, status: int, body: Any, headers: Any
-) -> TransientActionError | PermanentActionError:
+def _path(resource: Resource, namespace: str, name: str = "", subresource: str = "") -> str:
+    steps = ["namespaces", namespace, resource.plural, name, subresource]
+    return "/".join([resource.root, *(quote(step, safe="") for step in steps if step)])
+
+
+def _dry_run(is_rehearsal: bool) -> dict[str, str]:
+    return {"dryRun": "All"} if is_rehearsal else {}
+
+
+def _explained(what: str, status: int, body: Any, headers: Any) -> ActionError:
     """Return the error of an answer, with the server's own words.
 
-    Source: kubernetes.io, API concepts, and the `Status` object of meta/v1.
+    Source: kubernetes.io, API concepts, and the `Status` object of meta/v1. How admission says no:
+    kubernetes v1.34, apiserver/pkg/admission/plugin/webhook/errors and .../policy/validating; quota:
+    .../plugin/resourcequota.
     """
-    told: dict[str, Any] = {}
+    told: Json = {}
     try:
         parsed = json.loads(body or b"{}")
         told = parsed if isinstance(parsed, dict) else {}
     except ValueError:
         pass
-    text = f"{what}: {status} {told.get('reason', '')} {told.get('message', '')}".strip()
+    reason, message = str(told.get("reason") or ""), str(told.get("message") or "")
+    text = f"{what}: {status} {reason} {message}".strip()
+    if "denied the request" in message or "denied request" in message:
+        # A webhook or an admission policy of the cluster: a rule, and no passing state.
+        return RefusedActionError(text)
+    if status == 403 and "exceeded quota" in message:
+        return TransientActionError(text)
+    if status == 409 and reason == "AlreadyExists":
+        return AlreadyExistsError(text)
     if status in (409, 422):
         return ConflictError(text)
-    if status == 429 or status >= 500:
+    if status == 404:
+        return NotFoundError(text)
+    # 410: the list changed too much between two of its pages.
+    if status in (410, 429) or status >= 500:
         asked = (headers or {}).get("Retry-After") or (told.get("details") or {}).get("retryAfterSeconds")
         try:
             return TransientActionError(text, retry_after_s=float(asked) if asked else None)

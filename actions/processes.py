@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import assert_never
 
 import psutil
 
@@ -40,6 +41,28 @@ class Processes:
             template=newest,
             detail=missing or f"{command.target.key} runs template {command.template}",
         )
+
+    def carry_out(self, command: Command) -> str:
+        """Do what the command asks for; of a cluster's verbs only those by template have a meaning here."""
+        match command.kind:
+            case CommandKind.UNDO:
+                return self.undo(command)
+            case CommandKind.PROMOTE:
+                return self.promote(command)
+            case (
+                CommandKind.RESTART
+                | CommandKind.SCALE
+                | CommandKind.PAUSE
+                | CommandKind.RESUME
+                | CommandKind.DELETE_POD
+                | CommandKind.RUN_JOB
+                | CommandKind.SET_CONFIG
+            ):
+                raise RefusedActionError(
+                    f"{command.kind} of {command.target.key}: local processes know undo and promote alone"
+                )
+            case _:
+                assert_never(command.kind)
 
     def undo(self, command: Command) -> str:
         """Run the template everywhere and end the canary."""

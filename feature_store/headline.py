@@ -131,7 +131,8 @@ def _asked_for(story: Story) -> str:
     """Return what waits or was turned down: blame that is ambiguous pages, and holds the rollback."""
     held = [hold.command.kind for hold in story.of(Held) if hold.command is not None]
     if held:
-        return "rollback" if held[-1] is CommandKind.UNDO else "promotion"
+        named = {CommandKind.UNDO: "rollback", CommandKind.PROMOTE: "promotion"}
+        return named.get(held[-1], held[-1].replace("_", " "))
     return {"rollback": "rollback", "promote": "promotion"}.get(story.row.playbook or "", "decision")
 
 

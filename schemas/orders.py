@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from pydantic import AwareDatetime
 
@@ -15,6 +16,7 @@ from schemas.keys import (
     TemplateHash,
 )
 from schemas.releases import Target
+from schemas.verbs import ConfigChange, PodDeletion, Scaling
 
 
 class Playbook(StrEnum):
@@ -130,17 +132,29 @@ class CommandKind(StrEnum):
 
     UNDO = "undo"
     PROMOTE = "promote"
+    RESTART = "restart"
+    SCALE = "scale"
+    PAUSE = "pause"
+    RESUME = "resume"
+    DELETE_POD = "delete_pod"
+    RUN_JOB = "run_job"
+    SET_CONFIG = "set_config"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """An order to bring a target to a template.
+    """An order to bring a target to a state.
 
     Attributes:
-        template: Template hash that the target must run when this is done.
-        expected_template: Template hash that is being replaced: the order is refused when something
-            else runs by then; "" skips the check.
+        template: Template hash that the target must run when this is done; "" for kinds that name none.
+        expected_template: Template hash that the order was given for: it is refused when something else
+            runs by then; "" skips the check.
         approved_by: Who agreed, as "name via channel"; "" when nobody had to.
+        scaling: For SCALE.
+        pod: For DELETE_POD; the target is the workload that the pod belongs to.
+        config: For SET_CONFIG.
+        timeout_s: Seconds in which the change must have taken effect, a Job have ended; 0 leaves it to
+            the executor.
     """
 
     id: CommandId
@@ -155,10 +169,41 @@ class Command:
     issued_at: AwareDatetime
     expires_at: AwareDatetime
     approved_by: str = ""
+    scaling: Scaling | None = None
+    pod: PodDeletion | None = None
+    config: ConfigChange | None = None
+    timeout_s: int = 0
 
     def __post_init__(self) -> None:
-        if not self.template:
-            raise ValueError(f"command {self.id} names no template, expected an absolute target")
+        if lacking := _lacking(self):
+            raise ValueError(
+                f"command {self.id} to {self.kind} names no {lacking}, expected an absolute target"
+            )
+        if not 0 <= self.timeout_s <= LONGEST_TIMEOUT_S:
+            raise ValueError(
+                f"command {self.id} may take {self.timeout_s} s, expected 0 to {LONGEST_TIMEOUT_S}"
+            )
+
+
+LONGEST_TIMEOUT_S = 24 * 60 * 60
+"""An executor's lane is taken for as long as a command is under way."""
+
+
+def _lacking(command: Command) -> str:
+    """Return what a command of its kind must name and does not; "" when it is whole."""
+    match command.kind:
+        case CommandKind.UNDO | CommandKind.PROMOTE:
+            return "" if command.template else "template"
+        case CommandKind.SCALE:
+            return "" if command.scaling else "number of replicas"
+        case CommandKind.DELETE_POD:
+            return "" if command.pod else "pod"
+        case CommandKind.SET_CONFIG:
+            return "" if command.config else "key and value"
+        case CommandKind.RESTART | CommandKind.PAUSE | CommandKind.RESUME | CommandKind.RUN_JOB:
+            return ""
+        case _:
+            assert_never(command.kind)
 
 
 class OutcomeKind(StrEnum):
@@ -179,6 +224,7 @@ class Outcome:
         template_before: Template that ran when the command arrived; "" when unknown.
         template_after: Template that runs now, as read back; "" when unknown.
         detail: One sentence: what was changed, or what stood in the way.
+        log_tail: Last lines that a Job said, oldest first, redacted; empty for other kinds.
     """
 
     id: str
@@ -194,6 +240,7 @@ class Outcome:
     detail: str
     template_before: TemplateHash = NO_TEMPLATE
     template_after: TemplateHash = NO_TEMPLATE
+    log_tail: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,13 @@ from schemas.keys import NO_TEMPLATE, EnvironmentName, ReleaseId, ServiceName, T
 
 
 class TargetKind(StrEnum):
-    """What kind of thing runs a service."""
+    """What kind of thing an action changes; the first three and the last run services."""
 
     DEPLOYMENT = "deployment"
+    STATEFUL_SET = "statefulset"
+    DAEMON_SET = "daemonset"
+    CRON_JOB = "cronjob"
+    CONFIG_MAP = "configmap"
     PROCESSES = "processes"
 
 

@@ -18,6 +18,7 @@ from actions.signing import KeyRing
 from schemas.errors import SettingsError
 from schemas.instants import from_ms
 from schemas.policy import Policy
+from schemas.releases import TargetKind
 from schemas.topics import PARTITIONS, TOPICS, Topic, topic_name
 from streams import clock
 from streams.gateway_tokens import Tokens
@@ -222,6 +223,7 @@ def _journal(settings: Settings) -> Iterator[Finding]:
 def _cluster(settings: Settings) -> Iterator[Finding]:
     try:
         from actions.kubernetes_api import KubernetesApi
+        from actions.kubernetes_deployments import Deployments
     except ImportError:
         yield Finding(
             check="cluster",
@@ -232,15 +234,18 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
         return
     try:
         api = KubernetesApi.connect()
+        needed = Deployments.rights(TargetKind.DEPLOYMENT)
         for namespace in _namespaces(settings):
             denied = [
-                f"{right.verb} {right.resource}" for right in api.rights(namespace) if not right.is_allowed
+                f"{right.verb} {right.resource}"
+                for right in api.rights(namespace, needed)
+                if not right.is_allowed
             ]
             yield Finding(
                 check=f"cluster rights in {namespace}",
                 health=Health.FAILED if denied else Health.OK,
                 seen=f"denied: {', '.join(denied)}" if denied else "get, list and patch as needed",
-                advice="give the executor's account a Role with these verbs" if denied else "",
+                advice="give the executor's account the Role that `suture rbac` prints" if denied else "",
             )
     except ActionError as error:
         yield Finding(

@@ -182,12 +182,13 @@ def _actuators(settings: Settings) -> Mapping[TargetKind, Actuator]:
         found[TargetKind.PROCESSES] = Processes(settings.processes)
     try:
         from actions.kubernetes_api import KubernetesApi
-        from actions.kubernetes_deployments import Deployments
+        from actions.kubernetes_targets import SERVED, KubernetesTargets
     except ImportError:
-        logger.warning("no Kubernetes client, expected the extra suture[kubernetes]: Deployments are refused")
+        logger.warning("no Kubernetes client, expected the extra suture[kubernetes]: clusters are not served")
         return found
     try:
-        found[TargetKind.DEPLOYMENT] = Deployments(KubernetesApi.connect())
+        cluster = KubernetesTargets(KubernetesApi.connect())
     except PermanentActionError as error:
-        logger.warning("no cluster: Deployments are refused", extra={"reason": str(error)})
-    return found
+        logger.warning("no cluster: only local processes are served", extra={"reason": str(error)})
+        return found
+    return {**found, **dict.fromkeys(SERVED, cluster)}

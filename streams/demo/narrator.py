@@ -65,4 +65,6 @@ def _order(command: Command) -> str:
         # Empty when the release never said which template runs it.
         replaced = f" from template {command.expected_template}" if command.expected_template else ""
         return f"command: bring {command.target.workload} back{replaced} to template {command.template}"
-    return f"command: promote template {command.template} of {command.target.workload} to every instance"
+    if command.kind is CommandKind.PROMOTE:
+        return f"command: promote template {command.template} of {command.target.workload} to every instance"
+    return f"command: {command.kind.replace('_', ' ')} of {command.target.workload}"

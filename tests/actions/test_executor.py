@@ -52,7 +52,7 @@ class World:
         is_done = is_set and (self.changed_at is None or self.now - self.changed_at >= self.rollout_takes)
         return Progress(is_set=is_set, is_done=is_done, template=self.template, detail="as it is")
 
-    def undo(self, command: Command) -> str:
+    def carry_out(self, command: Command) -> str:
         self._ask()
         if self.template == command.template:
             return "already"
@@ -61,9 +61,6 @@ class World:
         self.template, self.changed_at = command.template, self.now
         self.changes += 1
         return f"to {command.template}"
-
-    def promote(self, command: Command) -> str:
-        return self.undo(command)
 
     def _ask(self) -> None:
         if self.troubles:
@@ -104,7 +101,7 @@ def test_a_command_delivered_twice_is_carried_out_once_and_answers_the_same(worl
 
 
 def test_a_command_that_comes_again_after_the_executor_died_finds_its_work_done(world: World) -> None:
-    world.undo(a_command())
+    world.carry_out(a_command())
     outcome = an_executor(world).execute(a_command())
     assert outcome.kind is OutcomeKind.ALREADY_DONE
     assert world.changes == 1

@@ -94,7 +94,7 @@ def test_an_undo_sends_what_kubectl_sends_and_two_tests_before_it(
         for request in command["requests"]
         if request["method"] == "PATCH"
     )
-    deployments.undo(an_undo(template))
+    deployments.carry_out(an_undo(template))
     (ours,) = (request for request in state.requests if request["method"] == "PATCH")
     assert ours["path"] == theirs["path"]
     assert ours["content_type"] == theirs["content_type"]
@@ -107,15 +107,15 @@ def test_an_undo_sends_what_kubectl_sends_and_two_tests_before_it(
 
 
 def test_a_repeated_undo_changes_the_cluster_once(state: ApiServer, deployments: Deployments) -> None:
-    deployments.undo(an_undo())
+    deployments.carry_out(an_undo())
     assert deployments.running("ns", "d") == SECOND
-    assert "already" in deployments.undo(an_undo())
+    assert "already" in deployments.carry_out(an_undo())
     assert state.stored == 1
 
 
 def test_fields_that_the_client_does_not_know_survive(state: ApiServer, deployments: Deployments) -> None:
     state.replica_sets[1]["spec"]["template"]["spec"]["containers"][0]["futureField"] = {"deep": [1, 2]}
-    deployments.undo(an_undo())
+    deployments.carry_out(an_undo())
     container = state.deployments[KEY]["spec"]["template"]["spec"]["containers"][0]
     assert container["futureField"] == {"deep": [1, 2]}
 
@@ -130,7 +130,7 @@ def test_a_writer_in_between_is_noticed_and_the_undo_decides_again(
         state.write(KEY, changed)
 
     state.before_patch = scale
-    deployments.undo(an_undo(expected=THIRD))
+    deployments.carry_out(an_undo(expected=THIRD))
     assert deployments.running("ns", "d") == SECOND
     assert state.deployments[KEY]["spec"]["replicas"] == 7
 
@@ -145,7 +145,7 @@ def test_a_deploy_in_between_is_not_overwritten(state: ApiServer, deployments: D
 
     state.before_patch = deploy
     with pytest.raises(RefusedActionError, match="template aaa runs by now, the command undoes ccc"):
-        deployments.undo(an_undo(expected=THIRD))
+        deployments.carry_out(an_undo(expected=THIRD))
     assert deployments.running("ns", "d") == FIRST
 
 
@@ -154,7 +154,7 @@ def test_somebody_who_always_writes_in_between_makes_it_try_later(
 ) -> None:
     state.before_patch = lambda: state.write(KEY, copy.deepcopy(state.deployments[KEY]))
     with pytest.raises(TransientActionError, match="5 times in between"):
-        deployments.undo(an_undo())
+        deployments.carry_out(an_undo())
 
 
 def test_a_patch_that_the_server_finds_invalid_is_not_tried_for_ever(
@@ -169,25 +169,25 @@ def test_a_patch_that_the_server_finds_invalid_is_not_tried_for_ever(
 
     refuse()
     with pytest.raises(PermanentActionError, match=r"422 Invalid spec\.template"):
-        deployments.undo(an_undo())
+        deployments.carry_out(an_undo())
 
 
 def test_a_rehearsal_stores_nothing(state: ApiServer, deployments: Deployments) -> None:
-    deployments.rehearse(an_undo())
+    deployments.carry_out(an_undo(), is_rehearsal=True)
     assert state.stored == 0
     assert state.requests[-1]["query"]["dryRun"] == "All"
 
 
 def test_a_paused_deployment_is_refused_as_kubectl_does(deployments: Deployments) -> None:
     with pytest.raises(RefusedActionError, match="undo of ns/p to template bbb: it is paused"):
-        deployments.undo(an_undo(name="p"))
+        deployments.carry_out(an_undo(name="p"))
 
 
 def test_a_template_that_nobody_kept_fails_with_what_is_kept(deployments: Deployments) -> None:
     with pytest.raises(
         PermanentActionError, match="no ReplicaSet of that template is left, kept are ccc, bbb, aaa"
     ):
-        deployments.undo(an_undo(TemplateHash("zzz")))
+        deployments.carry_out(an_undo(TemplateHash("zzz")))
 
 
 def test_a_replica_set_of_a_deployment_that_was_made_again_is_not_ours(
@@ -195,7 +195,7 @@ def test_a_replica_set_of_a_deployment_that_was_made_again_is_not_ours(
 ) -> None:
     state.deployments[KEY]["metadata"]["uid"] = "another"
     with pytest.raises(PermanentActionError, match="kept are none"):
-        deployments.undo(an_undo())
+        deployments.carry_out(an_undo())
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_an_error_says_what_was_tried_and_whether_to_try_again(
 ) -> None:
     state.refuse_next = [(code, a_status(code, reason, "so it is"), {"Retry-After": "7"})]
     with pytest.raises(error, match=f"undo of ns/d to template bbb: {code} {reason} so it is") as caught:
-        deployments.undo(an_undo())
+        deployments.carry_out(an_undo())
     if isinstance(caught.value, TransientActionError):
         assert caught.value.retry_after_s == 7.0
 
@@ -221,7 +221,7 @@ def test_a_server_that_is_gone_is_tried_again() -> None:
     with served(ApiServer()) as address:
         pass
     with pytest.raises(TransientActionError, match="cannot be reached"):
-        Deployments(an_api(address)).undo(an_undo())
+        Deployments(an_api(address)).carry_out(an_undo())
 
 
 def test_a_rollout_is_done_when_every_pod_is_new_and_available(
@@ -254,28 +254,28 @@ def test_a_rollout_past_its_deadline_fails(state: ApiServer, deployments: Deploy
 def test_a_promotion_resumes_a_paused_rollout_once(state: ApiServer, deployments: Deployments) -> None:
     assert not deployments.read_back(a_promotion(THIRD, "p")).is_set
     # Both fixtures share the selector; this one owns the ReplicaSets by uid.
-    assert "resumed" in deployments.promote(a_promotion(THIRD, "p"))
+    assert "resumed" in deployments.carry_out(a_promotion(THIRD, "p"))
     assert deployments.read_back(a_promotion(THIRD, "p")).is_done
-    assert "not paused" in deployments.promote(a_promotion(THIRD, "p"))
+    assert "not paused" in deployments.carry_out(a_promotion(THIRD, "p"))
     assert state.stored == 1
 
 
 def test_a_promotion_of_a_template_that_was_replaced_is_refused(deployments: Deployments) -> None:
     with pytest.raises(RefusedActionError, match="template ccc is asked for by now"):
-        deployments.promote(a_promotion(FIRST))
+        deployments.carry_out(a_promotion(FIRST))
 
 
 def test_an_undo_under_a_tool_that_writes_again_says_so(state: ApiServer, deployments: Deployments) -> None:
     state.deployments[KEY]["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = "shop:d"
-    assert "Argo CD owns it" in deployments.undo(an_undo())
+    assert "Argo CD owns it" in deployments.carry_out(an_undo())
 
 
 def test_rights_are_asked_of_the_server(state: ApiServer) -> None:
     state.allowed = {"get deployments": True, "list replicasets": True}
     with served(state) as address:
-        rights = an_api(address).rights("ns")
+        rights = an_api(address).rights("ns", Deployments.rights(TargetKind.DEPLOYMENT))
     assert rights == (
         Right(verb="get", resource="deployments.apps", is_allowed=True),
-        Right(verb="patch", resource="deployments.apps", is_allowed=False),
         Right(verb="list", resource="replicasets.apps", is_allowed=True),
+        Right(verb="patch", resource="deployments.apps", is_allowed=False),
     )

@@ -32,6 +32,7 @@ from schemas.releases import Target, TargetKind
 pytestmark = pytest.mark.integration
 
 LABELS = {"app": "shop"}
+NEEDED = Deployments.rights(TargetKind.DEPLOYMENT)
 NARROW_ROLE = """
 apiVersion: v1
 kind: ServiceAccount
@@ -194,14 +195,13 @@ def test_a_writer_in_between_is_kept_and_the_undo_still_happens(shop: Shop) -> N
 
         writes = 0
 
-        def patch_deployment(self, *arguments: Any, **named: Any) -> dict[str, Any]:
+        def patch(self, *arguments: Any, **named: Any) -> dict[str, Any]:
             self.writes += 1
             if self.writes == 1:
                 shop.kubectl("scale", "deployment/shop", "--replicas=3")
-            return super().patch_deployment(*arguments, **named)
+            return super().patch(*arguments, **named)
 
     api = Meddled.connect(shop.cluster.kubeconfig)
-    assert isinstance(api, Meddled)
     outcome = shop.execute(shop.undo(good, expected=bad), Deployments(api))
     assert outcome.kind is OutcomeKind.DONE, outcome.detail
     assert api.writes >= 2
@@ -223,7 +223,7 @@ def test_a_rehearsal_changes_nothing(shop: Shop) -> None:
     good = shop.deploy(shop_images.SHOP_V1)
     bad = shop.deploy(shop_images.SHOP_V2)
     before = shop.seen()["metadata"]["resourceVersion"]
-    assert f"{bad} -> {good}" in shop.deployments.rehearse(shop.undo(good))
+    assert f"{bad} -> {good}" in shop.deployments.carry_out(shop.undo(good), is_rehearsal=True)
     assert shop.seen()["metadata"]["resourceVersion"] == before
 
 
@@ -232,7 +232,7 @@ def test_a_paused_rollout_is_refused_to_undo_and_a_promotion_resumes_it(shop: Sh
     bad = shop.deploy(shop_images.SHOP_V2)
     shop.kubectl("rollout", "pause", "deployment/shop")
     with pytest.raises(RefusedActionError, match="it is paused"):
-        shop.deployments.undo(shop.undo(good))
+        shop.deployments.carry_out(shop.undo(good))
     outcome = shop.execute(shop.command(CommandKind.PROMOTE, bad))
     assert outcome.kind is OutcomeKind.DONE, outcome.detail
     assert "paused" not in shop.seen()["spec"]
@@ -257,7 +257,7 @@ def test_the_narrow_role_is_enough_and_a_narrower_one_says_what_is_missing(
     bad = shop.deploy(shop_images.SHOP_V2)
 
     reader = shop.narrow("get")
-    rights = {f"{one.verb} {one.resource}": one.is_allowed for one in reader.rights(shop.namespace)}
+    rights = {f"{one.verb} {one.resource}": one.is_allowed for one in reader.rights(shop.namespace, NEEDED)}
     assert rights == {
         "get deployments.apps": True,
         "patch deployments.apps": False,
@@ -271,4 +271,4 @@ def test_the_narrow_role_is_enough_and_a_narrower_one_says_what_is_missing(
     writer = shop.narrow("get, patch")
     done = shop.execute(shop.undo(good, expected=bad), Deployments(writer))
     assert done.kind is OutcomeKind.DONE, done.detail
-    assert not any(one.is_allowed for one in writer.rights("kube-system"))
+    assert not any(one.is_allowed for one in writer.rights("kube-system", NEEDED))

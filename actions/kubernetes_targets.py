@@ -1,0 +1,97 @@
+"""Everything that Suture can do to the objects of one cluster, by the command's kind."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import assert_never
+
+from actions.actuator import Progress
+from actions.errors import RefusedActionError
+from actions.kubernetes_api import KubernetesApi
+from actions.kubernetes_deployments import Deployments
+from actions.kubernetes_verb import Verb, what
+from actions.verb_delete_pod import DeletePod
+from actions.verb_pause import Pause
+from actions.verb_restart import Restart
+from actions.verb_run_job import RunJob
+from actions.verb_scale import Scale
+from actions.verb_set_config import SetConfig
+from actions.verb_undo_revision import UndoRevision
+from schemas.orders import Command, CommandKind
+from schemas.releases import TargetKind
+
+VerbType = (
+    type[Deployments]
+    | type[UndoRevision]
+    | type[Restart]
+    | type[Scale]
+    | type[Pause]
+    | type[DeletePod]
+    | type[RunJob]
+    | type[SetConfig]
+)
+
+SERVED: tuple[TargetKind, ...] = tuple(kind for kind in TargetKind if kind is not TargetKind.PROCESSES)
+"""Kinds of targets that a cluster has."""
+
+
+class KubernetesTargets:
+    """Changes the objects of one cluster.
+
+    Args:
+        api: The cluster.
+    """
+
+    def __init__(self, api: KubernetesApi) -> None:
+        self._api = api
+
+    def read_back(self, command: Command) -> Progress:
+        """Return how far the target is from what the command asks for; changes nothing."""
+        return self._verb(command).read_back(command)
+
+    def carry_out(self, command: Command) -> str:
+        """Write down what the command asks for; return what was changed, as a sentence."""
+        return self._verb(command).carry_out(command)
+
+    def rehearse(self, command: Command) -> str:
+        """Do everything that the command asks for, admission and quota included, and store nothing."""
+        return self._verb(command).carry_out(command, is_rehearsal=True)
+
+    def _verb(self, command: Command) -> Verb:
+        kind = command.target.kind
+        verb = verb_for(command.kind, kind)
+        if kind not in verb.kinds:
+            raise RefusedActionError(f"{what(command)}: it is a {kind}, expected {' or '.join(verb.kinds)}")
+        return verb(self._api)
+
+
+def verb_for(command: CommandKind, kind: TargetKind) -> VerbType:
+    """Return what carries out commands of a kind; it says itself what it can be done to."""
+    match command:
+        case CommandKind.UNDO:
+            return UndoRevision if kind in UndoRevision.kinds else Deployments
+        case CommandKind.PROMOTE:
+            return Deployments
+        case CommandKind.RESTART:
+            return Restart
+        case CommandKind.SCALE:
+            return Scale
+        case CommandKind.PAUSE | CommandKind.RESUME:
+            return Pause
+        case CommandKind.DELETE_POD:
+            return DeletePod
+        case CommandKind.RUN_JOB:
+            return RunJob
+        case CommandKind.SET_CONFIG:
+            return SetConfig
+        case _:
+            assert_never(command)
+
+
+def possible() -> Mapping[CommandKind, tuple[TargetKind, ...]]:
+    """Return which kinds of targets each kind of command can be done to."""
+    return MappingProxyType(
+        {
+            command: tuple(kind for kind in SERVED if kind in verb_for(command, kind).kinds)
+            for command in CommandKind
+        }
+    )
