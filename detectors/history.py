@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AwareDatetime
 
+from detectors.panels import Panel
 from detectors.seasonal import Movement, movement_of
 
 Floats = NDArray[np.float64]
@@ -124,17 +125,15 @@ def moved_since(before: float, after: Floats, expected: Movement | None) -> list
 def warming_of(levels: Floats, twins: Floats, ages: NDArray[np.int64]) -> list[float | None]:
     """Return a record of how fresh pods warmed up: the median pod's.
 
-    Against the stable twins of the same intervals, where they speak; against its own later level in any case,
-    so that a version that is slower for good does not pass for a cold one.
+    Against the stable twins of the same intervals, or what the time of day expects where none spoke; and
+    against its own later level, so that a version that is slower for good does not pass for a cold one.
 
     Args:
         levels: Levels of the release's pods, (pods, intervals), NaN where unsaid.
-        twins: Mean level of the stable pods, (intervals,), NaN where unsaid.
+        twins: Level of the stable pods or what is expected of it, (intervals,), NaN where unknown.
         ages: Intervals since each pod's first word, (pods, intervals), negative before.
     """
-    held = _log(levels) - np.where(np.isfinite(twins), _log(twins), 0.0)[None, :]
-    # Where twins speak in some intervals only, the others cannot be compared with them.
-    held = np.where(np.isfinite(twins)[None, :] | ~np.isfinite(twins).any(), held, np.nan)
+    held = _log(levels) - _log(twins)[None, :]
     rows = np.full((len(levels), WARMING), np.nan)
     for row, told, age in zip(rows, held, ages, strict=True):
         later = told[(age >= WARMING) & np.isfinite(told)]
@@ -145,6 +144,21 @@ def warming_of(levels: Floats, twins: Floats, ages: NDArray[np.int64]) -> list[f
     told = rows[np.isfinite(rows).any(axis=1)]
     middle = [column[np.isfinite(column)] for column in told.T] if len(told) else []
     return _plain(np.array([np.median(column) if len(column) else np.nan for column in middle]))
+
+
+def without_warming(panel: Panel, warming: list[float | None], ages: NDArray[np.int64]) -> Panel:
+    """Return a panel with fresh pods' warm-up taken off.
+
+    Args:
+        panel: The fresh pods', (pods, intervals).
+        warming: Log ratio to what each becomes, by age.
+        ages: Intervals since each pod's first word, (pods, intervals), negative before.
+    """
+    if not warming:
+        return panel
+    ratio = np.exp(np.array([value or 0.0 for value in warming]))
+    young = (ages >= 0) & (ages < len(ratio))
+    return Panel(panel.events / np.where(young, ratio[np.clip(ages, 0, len(ratio) - 1)], 1.0), panel.exposure)
 
 
 def _log(values: Floats) -> Floats:

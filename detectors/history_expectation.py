@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.history import without_warming
 from detectors.history_memory import PastMemory, track_key
 from detectors.panels import Panel
 from detectors.seasonal import Movement, daily_count_ratio, daily_movement
@@ -123,6 +124,4 @@ def warmed(
     usual = past.history.warming(track_key(signal, edge))
     if usual is None or usual.spread > 0.5 * np.log1p(signal.margin_ratio):
         return panel, False
-    young = (ages >= 0) & (ages < len(usual.ratio))
-    ratio = np.where(young, usual.ratio[np.clip(ages, 0, len(usual.ratio) - 1)], 1.0)
-    return Panel(panel.events / ratio, panel.exposure), True
+    return without_warming(panel, [float(value) for value in np.log(usual.ratio)], ages), True

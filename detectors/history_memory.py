@@ -12,8 +12,15 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.history import BY_VERDICT, GoodRelease, ReleaseHistory, moved_since, warming_of
-from detectors.panels import edges_of, panel
+from detectors.history import (
+    BY_VERDICT,
+    GoodRelease,
+    ReleaseHistory,
+    moved_since,
+    warming_of,
+    without_warming,
+)
+from detectors.panels import Panel, edges_of, panel
 from detectors.seasonal import BIN_MS, MOST_KEYS, SeasonMemory, daily_movement
 from detectors.sides import sides
 from detectors.windows import ServiceWindow
@@ -179,8 +186,13 @@ def record_of(
             before = panel(window, found.stable, signal, caller, quiet, start)
             lead = float(before.events.sum()) / max(float(before.exposure.sum()), 1e-12)
             expected = daily_movement(past.seasons, key, (quiet * width, start * width), instants)
-            record.moved[key] = moved_since(lead, _level(canary.totals()), expected)
-            record.warming[key] = warming_of(canary.levels, _level(stable.totals()), ages)
+            twins = _level(stable)
+            if expected is not None:
+                twins = np.where(np.isfinite(twins), twins, lead * expected.ratio)
+            warming = warming_of(canary.levels, twins, ages)
+            record.warming[key] = warming
+            # What fresh pods cost is told by their age, and must not be taken off twice.
+            record.moved[key] = moved_since(lead, _level(without_warming(canary, warming, ages)), expected)
     return record
 
 
@@ -189,6 +201,7 @@ def track_key(signal: Signal, edge: str) -> str:
     return f"{signal.name}|{edge}"
 
 
-def _level(totals: tuple[Floats, Floats]) -> Floats:
-    events, exposure = totals
+def _level(said: Panel) -> Floats:
+    """Return the level of all pods together, (intervals,), NaN where nothing was said."""
+    events, exposure = said.totals()
     return np.where(exposure > 0, events / np.where(exposure > 0, exposure, 1.0), np.nan)

@@ -160,6 +160,16 @@ def test_a_release_that_ends_healthy_is_remembered_with_its_provenance() -> None
     assert service.learnt(1)
 
 
+def test_how_fresh_pods_warm_up_is_learnt_apart_from_the_tide() -> None:
+    service = Service()
+    for day in (-3, -2, -1):
+        service.noon(day)
+    service.noon(0, release="2", cold=(2.0, 1.6, 1.3))
+    warming = service.state.past.history.releases[-1].warming[LATENCY]
+    told = np.exp([value or 0.0 for value in warming])
+    np.testing.assert_allclose(told[:3] / told[5:8].mean(), [2.0, 1.6, 1.3], rtol=0.2)
+
+
 def test_a_harmful_release_teaches_nothing_until_the_service_is_seen_well() -> None:
     service = Service()
     service.noon(-2)
