@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from detectors.absence import of_presence
 from detectors.case import CALLERS_SHARE, Case, Finding
+from detectors.edge_budget import edge_parts
 from detectors.history_expectation import Expectation, expectation, warmed
 from detectors.log_counts import is_of_templates
 from detectors.log_evidence import of_log_templates
 from detectors.panels import Panel, edges_of, panel
 from detectors.sentences import callers_text, evidence_text
+from detectors.shared_damage import comparable, hits_both
 from detectors.weighing import Weighed, side_of, weigh
 from schemas.judgements import Evidence
 from schemas.signals import Direction, Signal, SignalKind
@@ -40,18 +42,20 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
     # A pod that was upgraded in place lived before under the same name.
     names = {window.pods[key].name for key in found.canary}
     earlier = np.array([window.pods[key].name in names for key in found.stable], dtype=bool)
+    parts = edge_parts(window, (*found.canary, *found.stable), signal, edges, span)
     said = []
     for edge in edges:
         canary = panel(window, found.canary, signal, edge, span.start, span.end, found.echoes)
         if signal.kind is not SignalKind.COUNTS:
             canary = _warm(canary, case, signal, edge)
-        if not (canary.exposure > 0).any():
-            continue
         stable = panel(window, found.stable, signal, edge, span.start, span.end)
         quiet = panel(window, found.stable, signal, edge, span.quiet, span.start)
+        canary = comparable(signal, canary, stable, quiet)
+        if not (canary.exposure > 0).any():
+            continue
         usual = _usual(case, signal, edge, stable)
         weighed = _weighed(signal, (canary, stable, quiet), earlier, usual)
-        part = (signal.share or 1.0) / case.shares / len(edges)
+        part = parts[edge] * (signal.share or 1.0) / case.shares
         said.append(
             Finding(
                 evidence=_evidence(
@@ -59,7 +63,7 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
                 ),
                 alpha=case.rule.judge.alpha * part if signal.share > 0 else 0.0,
                 first_bad=span.start + weighed.first_bad if weighed.first_bad >= 0 else -1,
-                predates=weighed.predates,
+                predates=weighed.predates or hits_both(signal, canary, stable, quiet),
             )
         )
     return said

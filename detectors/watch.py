@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
+from detectors.call_graph import callers_of
 from detectors.case import Case, Finding, Span
 from detectors.echoes import sources
 from detectors.evidence import findings
@@ -217,7 +218,7 @@ def _speaks(case: Case) -> bool:
 
 def _suspicion(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...]) -> Suspicion:
     """Return what points at this release, for the ranking of blame."""
-    own = max((f.evidence.log_e for f in said if f.is_own and f.can_convict), default=0.0)
+    own = max((f.evidence.log_e for f in said if f.is_own and f.can_convict and not f.predates), default=0.0)
     silent = max((f.evidence.log_e for f in said if f.is_presence), default=0.0)
     edges = sorted(
         ((f.evidence.edge, f.evidence.log_e) for f in said if f.is_callers and f.evidence.log_e > 0),
@@ -233,9 +234,10 @@ def _suspicion(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...]) -> Su
         environment=watch.release.environment,
         at=case.now,
         started_at=watch.release.started_at,
-        own_log_e=max(own, 0.0),
+        own_log_e=own,
         edge_log_e=tuple(edges),
         silence_log_e=max(silent, 0.0),
         onset=onset,
         predates=watch.convicted_at is None and best is not None and best.predates,
+        callers=callers_of(case.window, case.rule),
     )

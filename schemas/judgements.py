@@ -126,11 +126,13 @@ class Suspicion:
     """How much of the damage in an environment points at one release: what blame ranks by.
 
     Attributes:
-        own_log_e: Evidence from the service's own canary pods against its stable pods.
+        own_log_e: Evidence from the service's own canary pods against its stable pods; below 0 where they
+            rather speak for it.
         edge_log_e: Evidence seen only at callers, as (caller, log_e), strongest first.
         silence_log_e: Evidence from missing samples or traffic.
         onset: Start of the first damaged interval; None without damage.
         predates: Damage began before the release, or hits old and new pods alike.
+        callers: Services that are seen to call this one.
     """
 
     release: ReleaseId
@@ -143,6 +145,7 @@ class Suspicion:
     silence_log_e: float = 0.0
     onset: AwareDatetime | None = None
     predates: bool = False
+    callers: tuple[str, ...] = ()
 
 
 class RecoveryKind(StrEnum):

@@ -1,6 +1,6 @@
 """Who is blamed among concurrent releases."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +13,13 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def suspicion(
-    name: str, own: float = 0.0, silence: float = 0.0, edge: float = 0.0, predates: bool = False
+    name: str,
+    own: float = 0.0,
+    silence: float = 0.0,
+    edge: float = 0.0,
+    predates: bool = False,
+    callers: tuple[str, ...] = (),
+    onset: int | None = None,
 ) -> Suspicion:
     return Suspicion(
         release=ReleaseId(name),
@@ -25,6 +31,8 @@ def suspicion(
         edge_log_e=(("frontend", edge),) if edge else (),
         silence_log_e=silence,
         predates=predates,
+        callers=callers,
+        onset=AT + timedelta(minutes=onset) if onset is not None else None,
     )
 
 
@@ -54,6 +62,52 @@ def test_nobody_is_blamed_without_damage() -> None:
     ranking = rank([suspicion("a"), suspicion("b")])
     assert not ranking.is_clear
     assert rank([]).suspects == ()
+
+
+def test_a_caller_of_a_failing_release_stands_behind_it_however_strong_its_own_evidence() -> None:
+    ranking = rank([suspicion("web", own=40.0), suspicion("cart", own=9.0, callers=("web",))])
+    assert [suspect.service for suspect in ranking.suspects] == ["cart", "web"]
+    assert ranking.is_clear
+    assert "may come from cart that it calls" in ranking.suspects[1].why
+
+
+def test_damage_is_followed_down_several_calls_to_its_source() -> None:
+    ranking = rank(
+        [
+            suspicion("web", own=40.0),
+            suspicion("cart", own=20.0, callers=("web",)),
+            suspicion("stock", silence=8.0, callers=("cart",)),
+            suspicion("mail", own=0.5),
+        ]
+    )
+    assert [suspect.service for suspect in ranking.suspects] == ["stock", "cart", "web", "mail"]
+    assert ranking.is_clear
+
+
+def test_a_callee_whose_damage_came_later_explains_nothing() -> None:
+    web = suspicion("web", own=40.0, onset=0)
+    ranking = rank([web, suspicion("cart", own=9.0, callers=("web",), onset=10)])
+    assert ranking.suspects[0].service == "web"
+
+
+def test_a_callee_with_little_evidence_explains_nothing() -> None:
+    ranking = rank([suspicion("web", own=12.0), suspicion("cart", own=2.0, callers=("web",))])
+    assert ranking.suspects[0].service == "web"
+    assert ranking.is_clear
+
+
+def test_services_that_call_each_other_are_told_apart_by_evidence_alone() -> None:
+    web = suspicion("web", own=12.0, callers=("cart",))
+    ranking = rank([web, suspicion("cart", own=11.0, callers=("web",))])
+    assert ranking.suspects[0].service == "web"
+    assert not ranking.is_clear
+    assert "9.97 needed" in ranking.why or "10 needed" in ranking.why
+
+
+def test_of_those_without_damage_the_one_that_least_is_known_good_of_comes_first() -> None:
+    ranking = rank([suspicion("a", own=-3.0), suspicion("b", own=-0.4), suspicion("c", own=-2.0)])
+    assert [suspect.service for suspect in ranking.suspects] == ["b", "c", "a"]
+    assert not ranking.is_clear
 
 
 @given(st.permutations(list(range(5))), st.lists(st.floats(0, 50), min_size=5, max_size=5))

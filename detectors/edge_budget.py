@@ -1,0 +1,57 @@
+"""How a signal's part of the false-rollback budget is split over its edges, which appear over time.
+
+Splitting it evenly over the edges that are known so far spends it more than once: the first edge had the
+whole, the second a half, the third a third, and the sum of that has no bound. So every edge has a part that
+never changes. Edges that spoke before the release share nearly all of it evenly; those that come later get
+parts of the rest in the order in which they came, 1/2, 1/6, 1/12, ..., which add up to one however many come.
+Where nothing was heard before the release, later edges share the whole so.
+
+Source: the series is the usual one of online multiple testing, see D. P. Foster, R. A. Stine,
+"Alpha-investing", Journal of the Royal Statistical Society B 70 (2008). Departure: nothing is earned back.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from detectors.case import Span
+from detectors.matching import selector_key
+from detectors.windows import ServiceWindow
+from schemas.signals import Signal
+
+FOR_LATER = 0.05
+"""Part that is kept for edges that come after the release began. More makes known edges convict later; less
+makes a new endpoint of the release one that can hardly convict."""
+
+
+def edge_parts(
+    window: ServiceWindow, pods: Sequence[str], signal: Signal, edges: Sequence[str], span: Span
+) -> dict[str, float]:
+    """Return each edge's part of its signal's budget, in (0, 1]; all that ever are add up to 1 at most.
+
+    Args:
+        window: The service's window.
+        pods: Keys of the pods on both sides.
+        signal: Whose edges they are.
+        edges: Names, any order, each once.
+        span: Where the release began.
+    """
+    came = {edge: _first_heard(window, pods, signal, edge, span) for edge in edges}
+    later = sorted((edge for edge in edges if came[edge] >= span.start), key=lambda edge: (came[edge], edge))
+    known = len(edges) - len(later)
+    rest = FOR_LATER if known else 1.0
+    parts = {edge: (1.0 - FOR_LATER) / known for edge in edges if came[edge] < span.start}
+    parts |= {edge: rest / (place * (place + 1)) for place, edge in enumerate(later, start=1)}
+    return parts
+
+
+def _first_heard(window: ServiceWindow, pods: Sequence[str], signal: Signal, edge: str, span: Span) -> int:
+    """Return the first interval since the quiet time began in which an edge was heard; the end for none."""
+    key = f"{selector_key(signal.exposure or signal.events)}|{edge}"
+    first = span.end
+    for name in pods:
+        track = window.pods[name].tracks.get(key)
+        if track is not None:
+            heard = np.flatnonzero(track.between(span.quiet, span.end)[1] > 0)
+            first = min(first, span.quiet + int(heard[0])) if len(heard) else first
+    return first
