@@ -33,13 +33,17 @@ LASTING = np.array([0.0, 0.5, 0.8, 27.0 / 29.0])
 """How wobbles may last: correlations of neighbouring minutes, such that sums of many minutes wobble 1, 3, 9
 and 28 times as much as if each wobbled by itself: steps of `WOBBLES`."""
 
-LASTING_PRIOR = np.array([0.95, 0.03, 0.015, 0.005])
+LASTING_PRIOR = np.array([0.97, 0.018, 0.009, 0.003])
 
-OWN_OFFSETS = ((0.02, 0.70), (0.08, 0.22), (0.3, 0.08))
+OWN_OFFSETS = ((0.02, 0.77), (0.08, 0.20), (0.3, 0.03))
 """How two sides that both were there before may differ for long, in logarithms, with prior weights."""
 
 FRESH_OFFSETS = ((0.04, 0.80), (0.12, 0.17), (0.35, 0.03))
 """How a pod that nobody has seen before may differ from its twins."""
+
+TIDES = ((0.05, 0.4), (0.2, 0.3), (0.8, 0.3))
+"""How far the rate of both sides together may move from the quiet time to now, in logarithms, with prior
+weights. A rate that has not moved says what the canary would have had; one that has moved says little."""
 
 LEAST_EVENTS = 0.5
 """What a side's events count as at least where a ratio is only guessed at to place a grid."""
@@ -51,21 +55,34 @@ class Pairing:
 
     Attributes:
         x: The canary's events, (intervals,).
+        n: The canary's exposure, above 0, (intervals,).
         y: The stable pods' events, (intervals,).
-        logit: Log of the canary's exposure over the stable pods', (intervals,).
+        m: The stable pods' exposure, above 0, (intervals,).
         share: Squared CV of the rates' ratio in units of one pod's: 1 / pods of each side, (intervals,).
         at: Number of each interval, rising, (intervals,).
     """
 
     x: Floats
+    n: Floats
     y: Floats
-    logit: Floats
+    m: Floats
     share: Floats
     at: Floats
 
+    @property
+    def logit(self) -> Floats:
+        """Return the log of the canary's exposure over the stable pods', (intervals,)."""
+        return np.log(self.n) - np.log(self.m)
+
     def key(self) -> tuple[bytes, ...]:
         """Return what tells it from others."""
-        return tuple(part.tobytes() for part in (self.x, self.y, self.logit, self.share, self.at))
+        parts = (self.x, self.n, self.y, self.m, self.share, self.at)
+        return tuple(part.tobytes() for part in parts)
+
+    def without(self, place: int) -> "Pairing":
+        """Return it without one interval."""
+        parts = (self.x, self.n, self.y, self.m, self.share, self.at)
+        return Pairing(*(np.delete(part, place) for part in parts))
 
     def center(self) -> tuple[float, float]:
         """Return a guess at the log of the rates' ratio, and its chance error at least."""
@@ -93,9 +110,10 @@ def pairing(
     (x, n), (y, m) = canary, stable
     told = (n > 0) & (m > 0)
     return Pairing(
-        x=np.ascontiguousarray(x[told]),
-        y=np.ascontiguousarray(y[told]),
-        logit=np.log(n[told]) - np.log(m[told]),
+        x=x[told],
+        n=n[told],
+        y=y[told],
+        m=m[told],
         share=1.0 / np.maximum(pods[0][told], 1) + 1.0 / np.maximum(pods[1][told], 1),
         at=np.flatnonzero(told).astype(np.float64),
     )
@@ -116,6 +134,7 @@ class _Known:
     wobbles: Floats
 
 
+_TIGHT = 0.05
 _KNOWN_STEPS = np.linspace(-3.6, 3.6, 31)
 
 
@@ -136,8 +155,7 @@ def _learn(past: Pairing | None, halves: Pairing | None) -> _Known:
     if past is not None:
         scales = OWN_OFFSETS
         guess, error = past.center()
-        tight = 0.05
-        part = tight**2 / (tight**2 + error**2)
+        part = _TIGHT**2 / (_TIGHT**2 + error**2)
         center, spread = part * guess, float(np.sqrt(part) * error)
     offsets = center + spread * np.sinh(_KNOWN_STEPS)
     density = sum(weight / scale * np.exp(-0.5 * (offsets / scale) ** 2) for scale, weight in scales)
@@ -205,15 +223,36 @@ def ratio_log_e(
     nodes = _nodes(live)
     table = beta_binomial_table(live.x, live.y, live.logit, live.share, nodes, WOBBLES)
     total = table.sum(axis=0)
-    full = _log_e(total, nodes, known, margin)
-    low, high = np.searchsorted(nodes, (margin, live.center()[0]))
+    full = _log_e(total + _tide(live, past, nodes), nodes, known, margin)
+    low, high = np.minimum(np.searchsorted(nodes, (margin, live.center()[0])), len(nodes) - 1)
     middle = len(WOBBLES) // 3
-    worst = int(
-        np.argmax(table[:, min(high, len(nodes) - 1), middle] - table[:, min(low, len(nodes) - 1), middle])
-    )
+    worst = int(np.argmax(table[:, high, middle] - table[:, low, middle]))
     if len(live.x) == 1:
         return min(full, 0.0), worst, counts_as
-    return capped(full, _log_e(total - table[worst], nodes, known, margin)), worst, counts_as
+    rest = total - table[worst] + _tide(live.without(worst), past, nodes)
+    return capped(full, _log_e(rest, nodes, known, margin)), worst, counts_as
+
+
+def _tide(live: Pairing, past: Pairing | None, nodes: Floats) -> Floats:
+    """Return the log-likelihood of all events of both sides, given those of the quiet time, (nodes, wobbles).
+
+    The rate of both sides may have moved, by a normal mixture in logarithms; 0 without a past.
+    """
+    if past is None:
+        return np.zeros((len(nodes), len(WOBBLES)))
+    events, before = float((live.x + live.y).sum()), float((past.x + past.y).sum())
+    guess, error = past.center()
+    lasting = guess * _TIGHT**2 / (_TIGHT**2 + error**2)
+    expected = np.log(live.m.sum() + live.n.sum() * np.exp(nodes))
+    expected -= np.log(past.m.sum() + past.n.sum() * np.exp(lasting))
+    moved = np.log((events + LEAST_EVENTS) / (before + LEAST_EVENTS)) - expected
+    chance = WOBBLES * 0.5 * (1.0 / len(live.x) + 1.0 / len(past.x))
+    chance += 1.0 / (events + LEAST_EVENTS) + 1.0 / (before + LEAST_EVENTS)
+    told = [
+        np.log(weight) - 0.5 * np.log(size**2 + chance) - 0.5 * moved[:, None] ** 2 / (size**2 + chance)
+        for size, weight in TIDES
+    ]
+    return _log_sum(np.array(told), 0)
 
 
 def _nodes(live: Pairing) -> Floats:
