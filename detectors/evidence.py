@@ -10,6 +10,7 @@ from detectors.absence import of_presence
 from detectors.case import CALLERS_SHARE, Case, Finding
 from detectors.edge_budget import edge_parts
 from detectors.history_expectation import Expectation, expectation, warmed
+from detectors.history_memory import ages_of
 from detectors.log_counts import is_of_templates
 from detectors.log_evidence import of_log_templates
 from detectors.panels import Panel, edges_of, panel
@@ -72,17 +73,17 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
 def _warm(canary: Panel, case: Case, signal: Signal, edge: str) -> Panel:
     """Return the panel without each fresh pod's warm-up: as earlier good releases showed, or as set."""
     window, span = case.window, case.span
-    first_ms = [window.pods[key].first_ms for key in case.found.canary]
-    first = [span.start if at is None else at // window.width_ms for at in first_ms]
-    ages = (
-        np.arange(span.start, max(span.end, span.start))[None, :] - np.array(first, dtype=np.int64)[:, None]
-    )
     if case.past is not None:
+        ages = ages_of(window, case.found.canary, span.start, span.end)
         discounted, is_known = warmed(canary, ages, case.past, signal, edge)
         if is_known:
             return discounted
-    is_warm = np.array([at is None for at in first_ms], dtype=bool)[:, None] | (ages >= signal.warm_up)
-    return canary.only(is_warm)
+    mask = np.ones_like(canary.exposure, dtype=bool)
+    for row, key in enumerate(case.found.canary):
+        first_ms = window.pods[key].first_ms
+        if first_ms is not None:
+            mask[row, : max(first_ms // window.width_ms + signal.warm_up - span.start, 0)] = False
+    return canary.only(mask)
 
 
 def _usual(case: Case, signal: Signal, edge: str, stable: Panel) -> Expectation | None:

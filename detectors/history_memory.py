@@ -171,8 +171,7 @@ def record_of(
         intervals=end - start,
     )
     found = sides(window, release, template)
-    first_of = [(window.pods[key].first_ms or 0) // width for key in found.canary]
-    ages = np.arange(start, end)[None, :] - np.array(first_of, dtype=np.int64)[:, None]
+    ages = ages_of(window, found.canary, start, end)
     instants = np.arange(start, end, dtype=np.float64) * width + 0.5 * width
     for signal in rule.signals:
         if signal.kind is SignalKind.COUNTS:
@@ -194,6 +193,15 @@ def record_of(
             # What fresh pods cost is told by their age, and must not be taken off twice.
             record.moved[key] = moved_since(lead, _level(without_warming(canary, warming, ages)), expected)
     return record
+
+
+def ages_of(window: ServiceWindow, pods: tuple[str, ...], start: int, end: int) -> NDArray[np.int64]:
+    """Return the intervals since each pod's first word, (pods, intervals), negative before it.
+
+    A pod that is older than what the window keeps is taken to be as old as that, which is old enough.
+    """
+    first = [window.pods[key].spoken.first for key in pods]
+    return np.arange(start, end, dtype=np.int64)[None, :] - np.array(first, dtype=np.int64)[:, None]
 
 
 def track_key(signal: Signal, edge: str) -> str:
