@@ -13,6 +13,7 @@ a share of equal ones, and in that lists of values have one length (`detectors.l
 from dataclasses import dataclass, field
 
 from detectors.log_masks import WILD
+from detectors.log_patterns import Patterns
 from detectors.log_slots import Needs, is_word, slotted
 
 Parts = tuple[str, ...]
@@ -64,6 +65,7 @@ class TemplateIndex:
         self._general: list[Parts] = []
         self._frames: dict[tuple[str | None, ...], _Frame] = {}
         self._families: dict[tuple[Parts, Parts], _Family] = {}
+        self._patterns = Patterns(self._needs)
 
     def add(self, parts: Parts) -> int:
         """Return the node of a tokenised line, learning from it when it is new."""
@@ -153,6 +155,10 @@ class TemplateIndex:
         if filled.count(WILD) > self.general(node).count(WILD):
             self._general[self.root(node)] = filled
         self._compare(filled, node, opened)
+        for pattern, members in self._patterns.add(filled, node):
+            general = self.add(without_neighbours(pattern))
+            for member in members:
+                self._unite(member, general)
 
     def _compare(self, parts: Parts, node: int, opened: list[int]) -> None:
         """Compare a line, place by place, with those that agree on everything else."""
@@ -181,12 +187,16 @@ class TemplateIndex:
 
     def _merge(self, family: _Family, key: tuple[Parts, Parts]) -> None:
         before, after = key
-        # Neighbouring values are one, so that the general line is the one that masks would have made.
-        before = before[:-1] if before[-1:] == (WILD,) else before
-        after = after[1:] if after[:1] == (WILD,) else after
         members, family.nodes = list(family.nodes.values()), {}
         family.merged = members[0]
-        general = self.add((*before, WILD, *after))
+        general = self.add(without_neighbours((*before, WILD, *after)))
         family.merged = general
         for member in members:
             self._unite(member, general)
+
+
+def without_neighbours(parts: Parts) -> Parts:
+    """Return tokens with neighbouring values as one, as masks make them."""
+    return tuple(
+        part for place, part in enumerate(parts) if part != WILD or place == 0 or parts[place - 1] != WILD
+    )

@@ -13,6 +13,9 @@ import re
 WILD = "<*>"
 """Token that stands for any value."""
 
+LONGEST_LINE = 2048
+"""Characters read of a line."""
+
 MOST_TOKENS = 64
 """Tokens kept of a line; a statement is known by its beginning."""
 
@@ -35,18 +38,23 @@ _NOTHING = r"(?:true|false|null|nil|none|undefined|True|False|None|TRUE|FALSE|NU
 _REDACTED = re.compile(r"<(?:n|id|ip|time|uuid|token|secret|who|email|query|text|long)>")
 _VALUE = re.compile(
     rf"""
-  [A-Za-z][A-Za-z0-9+.-]{{0,20}}://[^\s'"<>)\]}},;]+                      # URL
+  (                                                                       # words as they are, in one go
+    (?:(?<!\S)(?!{_DAY}|{_MONTH}|[0-9a-f]{{7}}|[0-9A-F]{{8}})[A-Za-z]+[,:;.]?(?:\s+|$))+
+  )
+| (?<![A-Za-z])[A-Za-z][A-Za-z0-9+.-]{{0,20}}://[^\s'"<>)\]}},;]+         # URL
 | <[A-Za-z*_-]+>                                                          # a mask, a placeholder
-| [\w.+-]+@[\w-]+(?:\.[\w-]+)+                                            # mail address
+| (?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+                               # mail address
+| (?<!\w)[A-Za-z]:\\(?:[^\\/:*?"<>|]{{1,80}}\\)*[\w.$@%+~\#=*-]*              # path on Windows
 | (?<![\w.<>*/\\])(?:[A-Za-z]:|\.{{1,2}}|~)?[/\\]{{1,2}}                  # path
-  [\w.$@%+~\#=*:-]*[\w.](?:[/\\]+[\w.$@%+~\#=*:-]*\w)*[/\\]?
+  (?:[\w.$@%+~\#=*:-]*[/\\]+)*[\w.$@%+~\#=*:-]*[\w/\\]
 | (?<![\w:])(?:[0-9A-Fa-f]{{1,2}}[:-]){{5,}}[0-9A-Fa-f]{{1,2}}(?![\w:])   # hardware address
-| (?<![\w:])(?:[0-9a-fA-F]{{0,4}}:){{3,7}}[0-9a-fA-F]{{0,4}}(?![\w:])     # IPv6 address
+| (?<![\w:])(?=[a-fA-F:]{{0,30}}\d)(?:[0-9a-fA-F]{{0,4}}:){{3,7}}[0-9a-fA-F]{{0,4}}(?![\w:])  # IPv6
 | (?<!\w)(?:{_DAY},?\s+)?{_MONTH}\s+\d+(?:[\s,]+\d[\d:.]*)*               # date in words
   (?:\s+[A-Z]{{3,4}}\b)?(?:\s+\d{{4}}\b)?
 | (?<!\w)[-+<>~]?\d[\d,.]*\s?{_UNIT}(?:\s?\(~?\d[\d,.]*\s?{_UNIT}\))?(?!\w)  # quantity, perhaps said twice
-| [\w$@*+.~-]*\d[\w$@*+.~-]*(?::\d+)?                                     # whatever holds a digit
-| (?<![\w.])[A-Za-z][\w-]*(?:\.[A-Za-z][\w-]*)+:\d+                       # host and port
+| (?<![\w$@*+.~-])[\w$@*+.~-]*\d[\w$@*+.~-]*(?::\d+)?                     # whatever holds a digit
+| (?<![\w.])(?:localhost|[A-Za-z][\w-]*(?:\.[A-Za-z][\w-]*)+):\d+           # host and port
+| (?<![\w.])[A-Za-z][\w$]*(?:\.[\w$]+)+/\.?[A-Za-z_][\w$]*(?:\.[\w$]+)*   # part of a package
 | (?<![\w.-])[A-Za-z0-9][\w-]*(?:(?:\.[A-Za-z][\w-]*)*\.{_ENDING}         # host or file
   |(?:\.[A-Za-z][\w-]*)*\.(?:co|com|net|org|edu|gov|ac)\.[a-z]{{2}})(?![\w.-]*\w)
 | (?<!\w)(?:[0-9a-f]{{7,}}|[0-9A-F]{{8,}})(?!\w)                          # hexadecimal without a digit
@@ -59,6 +67,7 @@ _VALUE = re.compile(
 _LIST = re.compile(r'\[(?:\s*|[^\[\],{}]{1,80}(?:,[^\[\],{}]{1,80})+|\s*"[^"]*"\s*)\]')
 _ASSIGNED = re.compile(r"(?<==)[\w./:-]*<\*>[\w./:<>*-]*")
 _ENUMERATED = re.compile(r"<\*>(?:[\s,;:/|x#.\-=~]*<\*>)+")
+_REPEATED = re.compile(r"([^\w\s<>*])(?:\s?\1)+")
 _TOKEN = re.compile(r"<\*>|[^\W_](?:[\w.$@'-]*\w)?|_\w+|[^\w\s+*!^~]")
 
 
@@ -70,10 +79,14 @@ def masked(line: str) -> str:
     """
     if "<" in line:
         line = _REDACTED.sub("0", line)
-    line = _VALUE.sub(WILD, line)
+    line = _VALUE.sub(_value_or_words, line)
     line = _LIST.sub("[<*>]", line)
     line = _ASSIGNED.sub(WILD, line)
     return _ENUMERATED.sub(WILD, line)
+
+
+def _value_or_words(found: re.Match[str]) -> str:
+    return found[0] if found.lastindex else WILD
 
 
 def tokens(line: str) -> tuple[str, ...]:
@@ -82,7 +95,13 @@ def tokens(line: str) -> tuple[str, ...]:
     >>> tokens("Peer n-17 (10.0.0.3): timed out!")
     ('Peer', '<*>', '(', '<*>', ')', ':', 'timed', 'out')
     """
-    return tuple(_TOKEN.findall(masked(line))[:MOST_TOKENS])
+    if len(line) > LONGEST_LINE:
+        # Half a value would be another line than the next one's half.
+        line = line[:LONGEST_LINE].rpartition(" ")[0]
+    parts = _TOKEN.findall(_REPEATED.sub(r"\1", masked(line)))[:MOST_TOKENS]
+    if len(parts) > 1 and parts[-1] == ".":
+        parts.pop()
+    return tuple(parts)
 
 
 def readable(parts: tuple[str, ...]) -> str:

@@ -21,8 +21,8 @@ class Needs:
 
     Attributes:
         named: Behind a noun or preposition that announces a name (`user`, `host`, `from`).
-        dotted: A dotted name, or the only word between brackets.
-        assigned: Behind `=`, or the only word in quotes.
+        dotted: A dotted name, or the only word between brackets or quotes.
+        assigned: Behind `=`.
         odd: Joined words (`read-data`, `snake_case`, `camelCase`).
         word: Any other word, where at least three others stay the same; twice as many where fewer do.
         masked: How many words a value counts for that was seen in the same place and betrayed itself.
@@ -117,11 +117,11 @@ def _need(parts: tuple[str, ...], place: int, needs: Needs) -> tuple[int, bool]:
     is_fault = _FAULT.search(part) is not None
     if _DOTTED.search(part) and not is_fault:
         return needs.dotted, True
-    if before == "=" or (before in "\"'`" and after == before):
+    if before == "=":
         return needs.assigned, True
     if before.lower() in _ANNOUNCING and not part.isupper() and not _is_plain(part):
         return needs.named, True
-    if before in "([" and after in (")", "]"):
+    if (before in "([" and after in (")", "]")) or (before in "\"'`" and after == before):
         return needs.dotted, True
     if _ODD.search(part) and not is_fault:
         return needs.odd, False
