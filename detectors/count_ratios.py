@@ -227,7 +227,7 @@ def ratio_log_e(
     low, high = np.minimum(np.searchsorted(nodes, (margin, live.center()[0])), len(nodes) - 1)
     middle = len(WOBBLES) // 3
     worst = int(np.argmax(table[:, high, middle] - table[:, low, middle]))
-    if len(live.x) == 1:
+    if full <= 0 or len(live.x) == 1:
         return min(full, 0.0), worst, counts_as
     rest = total - table[worst] + _tide(live.without(worst), past, nodes)
     return capped(full, _log_e(rest, nodes, known, margin)), worst, counts_as

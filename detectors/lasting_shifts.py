@@ -93,11 +93,11 @@ def lasting_shift_log_e(
         return _log_e(y[kept], live[kept], size[kept], np.flatnonzero(kept).astype(np.float64), margin, scale)
 
     worst = int(np.argmax(np.where(told & live, y, -np.inf)))
-    rest = told.copy()
-    rest[worst] = False
-    if not (rest & live).any():
-        return min(log_e(told), 0.0), worst - len(before)
-    return capped(log_e(told), log_e(rest)), worst - len(before)
+    full = log_e(told)
+    if full <= 0 or int((told & live).sum()) == 1:
+        return min(full, 0.0), worst - len(before)
+    told[worst] = False
+    return capped(full, log_e(told)), worst - len(before)
 
 
 def _log_e(

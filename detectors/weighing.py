@@ -198,7 +198,6 @@ def _weigh_levels(
 
     step = float(np.log((level + margin + offset) / (level + offset))) if is_log else margin
     scale = 1.0 if is_log else max(abs(level), margin, 1e-12)
-    noise = quiet_noise(transformed(known), scale)
     tc, ts, tq = transformed(c), transformed(s), transformed(q)
     pods_c, pods_s = np.isfinite(tc).sum(axis=0), np.isfinite(ts).sum(axis=0)
     mean_c, mean_s = _means(tc), _means(ts)
@@ -209,12 +208,15 @@ def _weigh_levels(
         before = _means(tq[earlier]) - _means(tq[~earlier])
         size = np.sqrt(1.0 / int(earlier.sum()) + 1.0 / int((~earlier).sum()))
         found = lasting_shift_log_e(before, apart, (float(size), np.sqrt(weight)), step, scale)
-    log_e, worst = found if found is not None else shift_log_e(apart, weight, step, noise)
+    if found is None:
+        found = shift_log_e(apart, weight, step, quiet_noise(transformed(known), scale))
+    log_e, worst = found
     alone = np.isfinite(mean_c) & ~np.isfinite(mean_s)
     past = _means(tq)
     is_alone = bool(alone.any()) and bool(np.isfinite(past).any())
     if is_alone:
         is_same = earlier is not None and bool(earlier.all())
+        noise = quiet_noise(transformed(known), scale)
         single = _against_past(np.where(alone, mean_c, np.nan), past, step, scale, noise, is_same, drift)
         log_e = log_mean_pair(log_e, single) if np.isfinite(mean_c - mean_s).any() else single
     reference = np.where(np.isfinite(mean_s), mean_s, np.nanmean(past) if np.isfinite(past).any() else np.nan)
