@@ -28,6 +28,7 @@ from schemas.redaction import redact
 VARIANTS = tuple(
     Needs(
         named=named,
+        led=named + 1,
         dotted=named + 1 + wide,
         assigned=named + 2 + wide,
         odd=word,

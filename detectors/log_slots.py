@@ -20,8 +20,9 @@ class Needs:
     choice is flat around these, and what was not decided by data is the middle of what was as good.
 
     Attributes:
-        named: Behind a noun or preposition that announces a name (`user`, `host`, `from`).
-        dotted: A dotted name, or the only word between brackets or quotes.
+        named: Behind a noun that announces a name (`user`, `host`).
+        led: Behind a preposition (`from`, `for`), or the only word between brackets or quotes.
+        dotted: A dotted name.
         assigned: Behind `=`.
         odd: Joined words (`read-data`, `snake_case`, `camelCase`).
         word: Any other word, where at least three others stay the same; twice as many where fewer do.
@@ -29,6 +30,7 @@ class Needs:
     """
 
     named: int = 3
+    led: int = 4
     dotted: int = 4
     assigned: int = 5
     odd: int = 6
@@ -48,8 +50,9 @@ _ANNOUNCING = _words(
     "user users host hostname node file path dir directory job id name account group client server "
     "device interface process thread module driver table topic queue service session image instance "
     "volume database db role container pod domain package class method function app application "
-    "program command component peer tenant plugin for from by to at on via with"
+    "program command component peer tenant plugin"
 )
+_LEADING = _words("for from by to at on via with")
 _PLAIN = _words(
     "is are was were be been being has have had not no can could will would should may might must do "
     "does did and or but if then when while as in of for from to by at on with without via into than "
@@ -119,10 +122,11 @@ def _need(parts: tuple[str, ...], place: int, needs: Needs) -> tuple[int, bool]:
         return needs.dotted, True
     if before == "=":
         return needs.assigned, True
-    if before.lower() in _ANNOUNCING and not part.isupper() and not _is_plain(part):
-        return needs.named, True
+    leads = before.lower()
+    if leads in _ANNOUNCING | _LEADING and not part.isupper() and not _is_plain(part):
+        return needs.named if leads in _ANNOUNCING else needs.led, True
     if (before in "([" and after in (")", "]")) or (before in "\"'`" and after == before):
-        return needs.dotted, True
+        return needs.led, True
     if _ODD.search(part) and not is_fault:
         return needs.odd, False
     return 0, False
@@ -130,4 +134,5 @@ def _need(parts: tuple[str, ...], place: int, needs: Needs) -> tuple[int, bool]:
 
 def _is_plain(part: str) -> bool:
     """Return whether a word belongs to the sentence wherever it stands."""
-    return part.lower() in _PLAIN or (part.islower() and part.endswith(("ed", "ing")))
+    low = part.lower()
+    return low in _PLAIN or low in _ANNOUNCING or (part.islower() and part.endswith(("ed", "ing")))
