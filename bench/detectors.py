@@ -19,6 +19,7 @@ from bench.pairs import batches
 from bench.pairs_data import PairRun, PairSignal
 from bench.pairs_rules import rule_for
 from bench.report import Started, report
+from detectors.bank import Bank
 from detectors.log_templates import LogTemplates
 from detectors.seasonal_shift import seasonal_yardstick
 from detectors.watch import look, open_watch
@@ -152,6 +153,20 @@ def seasonal(random: np.random.Generator) -> Cost:
     return timed(act)
 
 
+def bank(random: np.random.Generator) -> Cost:
+    """Score 20 readings of each of 500 series, a batch a minute."""
+    known = Bank(500)
+    series = np.arange(500)
+    values = 100 * np.exp(random.normal(0, 0.1, (20, 500)))
+
+    def act() -> int:
+        for minute, batch in enumerate(values):
+            known.update(series, np.full(500, 60.0 * minute), batch)
+        return values.size
+
+    return timed(act)
+
+
 def templates(random: np.random.Generator) -> Cost:
     """Learn 5,000 log lines of forty statements with numbers and addresses in them."""
     verbs = ("opened", "closed", "refused", "retried", "served", "queued", "dropped", "renewed")
@@ -183,6 +198,7 @@ STEPS: dict[str, Step] = {
     "look_levels": looking("shipped", False),
     "look_kayenta": looking("kayenta-each", False),
     "seasonal_shift": seasonal,
+    "series_bank": bank,
     "log_templates": templates,
 }
 
