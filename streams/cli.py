@@ -6,7 +6,17 @@ from typing import Annotated, NoReturn
 import typer
 
 from schemas.errors import SutureError
-from streams import cli_ci, cli_demo, cli_humans, cli_logs, cli_parts, cli_policy, cli_questions
+from streams import (
+    cli_act,
+    cli_ci,
+    cli_demo,
+    cli_humans,
+    cli_logs,
+    cli_parts,
+    cli_policy,
+    cli_questions,
+    cli_rbac,
+)
 
 app = typer.Typer(
     name="suture",
@@ -15,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (cli_demo, cli_parts, cli_questions, cli_humans, cli_logs):
+for module in (cli_demo, cli_parts, cli_questions, cli_humans, cli_act, cli_rbac, cli_logs):
     module.add_commands(app)
 app.add_typer(cli_ci.app, name="ci")
 app.add_typer(cli_policy.app, name="policy")

@@ -9,12 +9,14 @@ from schemas.cloudevents import write_record
 from schemas.envelopes import Message
 from schemas.errors import SettingsError
 from schemas.keys import EnvironmentName, ServiceName, TemplateHash, service_key
-from schemas.releases import Target, TargetKind
+from schemas.releases import TargetKind
 from schemas.topics import Topic
+from schemas.verbs import RESTARTABLE
 from streams import clock
 from streams.cli_parts import connected
 from streams.kafka_log import LogWriter
 from streams.settings import read_settings
+from streams.target_text import read_target
 
 app = typer.Typer(help="For pipelines: tell Suture of a deployment.", no_args_is_help=True)
 
@@ -47,7 +49,7 @@ def deploy(
         url=url,
         template=TemplateHash(template),
         rollback_template=TemplateHash(rollback_template),
-        target=_target(target),
+        target=read_target(target, (*RESTARTABLE, TargetKind.PROCESSES)) if target else None,
         is_upgrade=upgrade,
     )
     value, headers = write_record(event)
@@ -59,20 +61,3 @@ def deploy(
         writer.send(Message(topic=Topic.CDEVENTS, key=key.encode(), value=value, headers=tuple(headers)))
         writer.flush()
     typer.echo(started.release.id)
-
-
-def _target(text: str) -> Target | None:
-    """Return the target that `kind:cluster/namespace/workload` names.
-
-    Raises:
-        SettingsError: it is not of that form.
-    """
-    if not text:
-        return None
-    kind, _, place = text.partition(":")
-    parts = place.split("/")
-    if kind not in tuple(TargetKind) or len(parts) != 3 or not all(parts):
-        kinds = " or ".join(TargetKind)
-        raise SettingsError(f"target is {text!r}, expected KIND:CLUSTER/NAMESPACE/WORKLOAD, KIND {kinds}")
-    cluster, namespace, workload = parts
-    return Target(kind=TargetKind(kind), cluster=cluster, namespace=namespace, workload=workload)

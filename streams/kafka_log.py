@@ -403,11 +403,16 @@ class GroupReader:
 class TopicTail:
     """Reads a whole topic from its beginning and, at each call, what has come since; without a group.
 
+    Args:
+        bootstrap: Kafka's addresses.
+        topic: Full name.
+        is_news_only: Leave out what stands in the topic by now.
+
     Raises:
         LogError: the broker cannot be reached, or the topic is not there.
     """
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, bootstrap: str, topic: str, *, is_news_only: bool = False) -> None:
         self._bootstrap = bootstrap
         self._consumer = _consumer(bootstrap)
         partitions = self._consumer.partitions_for_topic(topic)
@@ -415,7 +420,14 @@ class TopicTail:
             raise LogError(f"topic {topic} is not there, expected `suture topics` to have made it")
         self._places = [TopicPartition(topic, partition) for partition in sorted(partitions)]
         self._consumer.assign(self._places)
-        self._consumer.seek_to_beginning(*self._places)
+        if not is_news_only:
+            self._consumer.seek_to_beginning(*self._places)
+            return
+        try:
+            for place, end in self._consumer.end_offsets(self._places).items():
+                self._consumer.seek(place, end)
+        except KafkaError as error:
+            raise LogError(_unreachable(bootstrap, error)) from error
 
     def new_records(self) -> list[Record]:
         """Return everything that stands in the topic now and was not returned before.

@@ -31,6 +31,7 @@ class World:
     Attributes:
         troubles: Errors that the next asks raise, in turn.
         rollout_takes: How long the workload needs after a change.
+        said: Last lines of a Job.
     """
 
     def __init__(self) -> None:
@@ -41,6 +42,7 @@ class World:
         self.rollout_takes = timedelta(0)
         self.troubles: list[Exception] = []
         self.on_look: Callable[[], None] = lambda: None
+        self.said: tuple[str, ...] = ()
 
     def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -50,7 +52,9 @@ class World:
         self.on_look()
         is_set = self.template == command.template
         is_done = is_set and (self.changed_at is None or self.now - self.changed_at >= self.rollout_takes)
-        return Progress(is_set=is_set, is_done=is_done, template=self.template, detail="as it is")
+        return Progress(
+            is_set=is_set, is_done=is_done, template=self.template, detail="as it is", log_tail=self.said
+        )
 
     def carry_out(self, command: Command) -> str:
         self._ask()
@@ -153,6 +157,20 @@ def test_a_rollout_that_never_completes_fails_in_the_end(world: World) -> None:
     outcome = an_executor(world).execute(a_command())
     assert outcome.kind is OutcomeKind.FAILED
     assert "not complete after 0:10:00" in outcome.detail
+
+
+def test_a_command_may_say_itself_how_long_it_may_take(world: World) -> None:
+    world.rollout_takes = timedelta(minutes=5)
+    outcome = an_executor(world).execute(replace(a_command(), timeout_s=60))
+    assert outcome.kind is OutcomeKind.FAILED
+    assert "undo of default/shop/cart is not complete after 0:01:00" in outcome.detail
+
+
+def test_the_last_lines_of_a_job_are_kept_however_it_ended(world: World) -> None:
+    world.said = ("moved <n> tables",)
+    assert an_executor(world).execute(a_command()).log_tail == ("moved <n> tables",)
+    world.troubles = [PermanentActionError("it failed", log_tail=("no such table",))]
+    assert an_executor(world).execute(a_command(name="c2")).log_tail == ("no such table",)
 
 
 def test_somebody_who_changes_the_target_during_the_rollout_is_noticed(world: World) -> None:

@@ -1,0 +1,114 @@
+"""`suture act` and `suture rbac` as far as they need no Kafka: rehearsals, refusals and the role's text."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from schemas.errors import SettingsError
+from schemas.releases import TargetKind
+from streams.cli import app
+from streams.target_text import read_target
+from tests.actions.object_server import ObjectServer, objects_served
+
+CONFIG = "/api/v1/namespaces/shop/configmaps/settings"
+SET = ["set-config", "configmap:default/shop/settings", "size", "2", "--environment=prod"]
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectServer]:
+    """An API server that KUBECONFIG names."""
+    state = ObjectServer()
+    metadata = {"name": "settings", "namespace": "shop", "uid": "u", "resourceVersion": "3"}
+    state.objects[CONFIG] = {"metadata": metadata, "data": {"size": "1"}}
+    with objects_served(state) as address:
+        kubeconfig = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": address}}],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        file = tmp_path / "kubeconfig"
+        file.write_text(json.dumps(kubeconfig))
+        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        for name in ("SUTURE_CLUSTERS", "SUTURE_KEYS", "KAFKA_BOOTSTRAP"):
+            monkeypatch.delenv(name, raising=False)
+        yield state
+
+
+def act(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["act", *arguments])
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(server: ObjectServer) -> None:
+    done = act(*SET, "--dry-run", "--json")
+    assert (done.exit_code, json.loads(done.stdout)["would_change"]) == (0, True), done.output
+    assert server.objects[CONFIG]["data"] == {"size": "1"}
+    assert server.writes()[0]["query"]["dryRun"] == "All"
+    server.objects[CONFIG]["data"]["size"] = "2"
+    assert act(*SET, "--dry-run").stdout.startswith("nothing to change: ")
+
+
+def test_a_dry_run_that_would_be_refused_ends_as_the_order_would(server: ObjectServer) -> None:
+    server.objects[CONFIG]["immutable"] = True
+    done = act(*SET, "--dry-run", "--json")
+    assert done.exit_code == 3
+    assert "it is immutable" in json.loads(done.stdout)["detail"]
+    del server.objects[CONFIG]
+    assert act(*SET, "--dry-run").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (SET, "KAFKA_BOOTSTRAP is not set"),
+        ([*SET[:1], "configmap:moon/shop/settings", *SET[2:], "--dry-run"], "KUBECONFIG's is called default"),
+        (["restart", "web", "--environment=prod"], "expected KIND:CLUSTER/NAMESPACE/WORKLOAD"),
+        (["restart", "deployment:default/shop/web", "--environment=a/b"], "holds a slash"),
+        (["restart", "deployment:default/shop/web", "--environment=p", "--timeout=soon"], "--timeout"),
+        (
+            ["restart", "deployment:default/shop/web", "--environment=p", "--timeout=30h"],
+            "expected 0 to 86400",
+        ),
+        (["scale", "deployment:a/b/c", "--environment=p", "--replicas=0"], "expected 1 to 20"),
+        (["restart", "processes:default/shop/web", "--environment=p", "--dry-run"], "local processes"),
+    ],
+)
+def test_what_cannot_be_ordered_is_said(server: ObjectServer, arguments: list[str], words: str) -> None:
+    done = act(*arguments)
+    assert isinstance(done.exception, SettingsError)
+    assert words in str(done.exception)
+    assert server.requests == []
+
+
+def test_the_role_is_valid_and_holds_only_what_is_asked_for() -> None:
+    printed = CliRunner().invoke(
+        app, ["rbac", "--namespace=shop", "--verbs=delete-pod", "--kinds=statefulset"]
+    )
+    account, role, binding = yaml.safe_load_all(printed.stdout)
+    assert [one["kind"] for one in (account, role, binding)] == [
+        "ServiceAccount",
+        "Role",
+        "RoleBinding",
+    ]
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]},
+        {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": ["list"]},
+        {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["get"]},
+    ]
+    everything = CliRunner().invoke(app, ["rbac", "--namespace=shop", "--kinds=deployment"])
+    assert "deployments/scale" in everything.stdout
+    assert "configmaps" not in everything.stdout
+    wrong = CliRunner().invoke(app, ["rbac", "--namespace=shop", "--verbs=explode"])
+    assert "--verbs has 'explode'" in str(wrong.exception)
+
+
+def test_a_target_is_read_only_in_a_kind_that_makes_sense() -> None:
+    with pytest.raises(SettingsError, match="KIND deployment"):
+        read_target("configmap:a/b/c", [TargetKind.DEPLOYMENT])
