@@ -49,7 +49,7 @@ def play(
     start: tuple[Line, ...] = (),
     requests: float = 600.0,
 ) -> None:
-    """Play an hour of quiet time and a release.
+    """Play half an hour of quiet time and a release.
 
     Args:
         scene: What is played.
@@ -67,7 +67,7 @@ def play(
             batch(scene.minute(minute), pod, template, *lines), scene.rule, scene.minute(minute + 1)
         )
 
-    for minute in range(-60, 0):
+    for minute in range(-30, 0):
         for pod in STABLE:
             speak(minute, pod, "old", *stable)
     scene.open()
@@ -92,7 +92,7 @@ def test_lines_of_an_ordinary_start_convict_nobody(scene: Any, requests: float) 
         ("listening on 0.0.0.0:8080", INFO, 1),
         ("cache is cold, retrying in 2s", ERROR, 4),
     )
-    play(scene, 29, USUAL, USUAL, start, requests)
+    play(scene, 16, USUAL, USUAL, start, requests)
     assert {look.kind for look in scene.looks} <= {VerdictKind.INCONCLUSIVE, VerdictKind.HEALTHY}
     assert scene.looks[-1].kind is VerdictKind.HEALTHY
 
@@ -116,17 +116,17 @@ def test_one_odd_line_convicts_nobody_however_bad(scene: Any) -> None:
 
 def test_an_error_that_stable_pods_print_as_often_convicts_nobody(scene: Any) -> None:
     lines = (*USUAL, ("upstream # timed out", ERROR, 20))
-    play(scene, 20, lines, lines)
+    play(scene, 14, lines, lines)
     assert all(look.kind is not VerdictKind.HARMFUL for look in scene.looks)
 
 
 def test_an_old_error_ten_times_as_often_convicts(scene: Any) -> None:
-    play(scene, 25, USUAL, (USUAL[0], ("payment # declined: card expired", ERROR, 30)))
+    play(scene, 16, USUAL, (USUAL[0], ("payment # declined: card expired", ERROR, 30)))
     assert scene.looks[-1].kind is VerdictKind.HARMFUL
 
 
 def test_an_error_whose_text_was_changed_is_no_new_one(scene: Any) -> None:
-    play(scene, 25, USUAL, (USUAL[0], ("payment # declined: the card expired", ERROR, 3)))
+    play(scene, 16, USUAL, (USUAL[0], ("payment # declined: the card expired", ERROR, 3)))
     assert scene.looks[-1].kind is VerdictKind.HEALTHY
 
 
