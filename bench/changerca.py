@@ -10,21 +10,23 @@ Proceedings of the ACM on Software Engineering 1 (FSE), 2024.
 import argparse
 import json
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.changerca_cv import Looks, candidates, cross_validated, engine_settings
 from bench.changerca_data import Change, changes_of, posing
 from bench.changerca_rules import JUDGES, settings_for
-from bench.changerca_scores import aa_figures, figures, mute_pods
+from bench.changerca_scores import aa_figures, bad_changes, figures, mute_pods
 from bench.report import Started, report
 from bench.through_kafka import effects_through_kafka
 from schemas.effects import Effect
 from schemas.observations import VerdictReached
 from schemas.orders import Command, CommandKind, Decision
 from streams.pipeline import effects_of_pod_minutes
-from streams.pod_minutes import read_rows
+from streams.pod_minutes import Row, read_rows
 
 
 @dataclass(slots=True)
@@ -118,6 +120,9 @@ def main(arguments: list[str] | None = None) -> None:
         default="engine",
         help="kafka: the same lines through real topics, workers and the journal",
     )
+    parser.add_argument(
+        "--cv", action="store_true", help="search settings that change the evidence, too: takes minutes"
+    )
     parser.add_argument("--judge", choices=JUDGES, default=JUDGES[0], help="the others are baselines")
     given = parser.parse_args(arguments)
     if given.judge != JUDGES[0] and given.through == "kafka":
@@ -133,17 +138,33 @@ def main(arguments: list[str] | None = None) -> None:
         effects = effects_through_kafka(rows)
     else:
         effects = effects_of_pod_minutes(rows, settings_for(given.judge, rows, changes))
-    results = collect(effects, changes)
+    looks = Looks(changes)
+    results = collect(looks.watching(effects), changes)
     if given.verdicts is not None:
         lines = (json.dumps(line) + "\n" for line in verdict_lines(results, changes, given.aa))
         given.verdicts.write_text("".join(lines))
     outcome = {change.id: results.changes[change.id].at for change in changes}
-    found = (
-        aa_figures(outcome, mute_pods(rows, changes))
-        if given.aa
-        else figures(changes, outcome, results.rankings, given.data / "labels.csv")
-    )
+    if given.aa:
+        found = aa_figures(outcome, mute_pods(rows, changes))
+    else:
+        bad = bad_changes(given.data / "labels.csv")
+        validated = None
+        if bad is not None and given.judge == JUDGES[0]:
+            validated = cross_validated(_searched(looks, rows, given.cv), changes, bad)
+        found = figures(changes, outcome, results.rankings, bad, validated)
     report(found, started, source)
+
+
+def _searched(looks: Looks, rows: list[Row], is_wide: bool) -> dict[str, dict[str, int | None]]:
+    """Return the outcomes under all settings that are searched."""
+    found = candidates(looks)
+    if is_wide:
+        for name, settings in list(engine_settings(rows))[1:]:
+            print(f"searching {name}", file=sys.stderr)
+            other = Looks(looks.changes)
+            deque(other.watching(effects_of_pod_minutes(rows, settings)), maxlen=0)
+            found |= candidates(other, name)
+    return found
 
 
 if __name__ == "__main__":

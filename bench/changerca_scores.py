@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.changerca_cv import Validated
 from bench.changerca_data import Change
 from streams.pod_minutes import Row
 
@@ -37,17 +38,30 @@ def mute_pods(rows: list[Row], changes: list[Change]) -> set[str]:
     return {change.id for change in changes if (change.environment, change.pod) not in heard}
 
 
+def bad_changes(labels: Path) -> set[str] | None:
+    """Return the ids of the defective changes; None where there are no labels."""
+    if not labels.exists():
+        return None
+    with labels.open() as lines:
+        return {row["change_id"] for row in csv.DictReader(lines) if row["bad"] == "1"}
+
+
 def figures(
-    changes: list[Change], outcome: dict[str, int | None], rankings: dict[str, list[str]], labels: Path
+    changes: list[Change],
+    outcome: dict[str, int | None],
+    rankings: dict[str, list[str]],
+    bad: set[str] | None,
+    validated: Validated | None = None,
 ) -> dict[str, Any]:
     """Return the scored figures; null where they need labels that are not there.
 
-    `f1_cv` equals `f1`: the shipped settings are used on every case, none is fitted by this program.
+    Args:
+        changes: All changes.
+        outcome: When each was rolled back, unix seconds.
+        rankings: By case, most to blame first.
+        bad: Ids of the defective ones, when they are known.
+        validated: What the cross-validation says.
     """
-    bad: set[str] | None = None
-    if labels.exists():
-        with labels.open() as lines:
-            bad = {row["change_id"] for row in csv.DictReader(lines) if row["bad"] == "1"}
     rolled_back = sorted(name for name, at in outcome.items() if at is not None)
     counts: dict[str, Any] = {
         "changes": len(changes),
@@ -55,7 +69,19 @@ def figures(
         "rolled_back": len(rolled_back),
     }
     scores: dict[str, Any] = dict.fromkeys(
-        ("f1", "f1_cv", "precision", "recall", "false_share", "false_rollbacks", "hr1", "hr3", "median_min")
+        (
+            "f1",
+            "f1_cv",
+            "precision",
+            "recall",
+            "false_share",
+            "false_share_cv",
+            "false_rollbacks",
+            "hr1",
+            "hr3",
+            "median_min",
+            "median_min_cv",
+        )
     )
     if bad is not None:
         hits = [name for name in rolled_back if name in bad]
@@ -77,13 +103,17 @@ def figures(
         counts |= {"bad": len(bad), "good": good, "found": len(hits)}
         scores = {
             "f1": f1,
-            "f1_cv": f1,
+            "f1_cv": validated.f1 if validated else None,
             "precision": precision,
             "recall": recall,
             "false_share": false / good if good else 0.0,
+            "false_share_cv": validated.false_share if validated else None,
             "false_rollbacks": false,
             "hr1": sum(place < 1 for place in places.values()) / len(places) if places else None,
             "hr3": sum(place < 3 for place in places.values()) / len(places) if places else None,
             "median_min": median(delays) if delays else None,
+            "median_min_cv": validated.median_min if validated else None,
         }
+        if validated is not None:
+            counts["cv_settings"] = validated.settings
     return {**scores, "counts": counts}

@@ -56,6 +56,8 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
             continue
         usual = _usual(case, signal, edge, stable)
         weighed = _weighed(signal, (canary, stable, quiet), earlier, usual)
+        if hits_both(signal, canary, stable, quiet):
+            weighed = replace(weighed, predates=True)
         part = parts[edge] * (signal.share or 1.0) / case.shares
         said.append(
             Finding(
@@ -64,7 +66,7 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
                 ),
                 alpha=case.rule.judge.alpha * part if signal.share > 0 else 0.0,
                 first_bad=span.start + weighed.first_bad if weighed.first_bad >= 0 else -1,
-                predates=weighed.predates or hits_both(signal, canary, stable, quiet),
+                predates=weighed.predates,
             )
         )
     return said
@@ -139,6 +141,7 @@ def _evidence(
         join=case.found.join,
         edge=edge,
         text=evidence_text(signal, weighed, edge, threshold),
+        is_shared=weighed.predates,
     )
 
 
@@ -160,6 +163,7 @@ def _of_callers(case: Case) -> list[Finding]:
             continue
         none = Panel(np.zeros_like(live.events), np.zeros_like(live.exposure))
         weighed = weigh(signal, live, none, quiet, np.ones(len(pods), dtype=bool))
+        weighed = replace(weighed, predates=_is_seen_by_stable(case, signal))
         alpha = case.rule.judge.alpha * CALLERS_SHARE / case.shares / len(told)
         threshold = log(1.0 / alpha)
         said.append(
@@ -173,7 +177,7 @@ def _of_callers(case: Case) -> list[Finding]:
                 ),
                 alpha=alpha,
                 first_bad=span.start + 1 + weighed.first_bad if weighed.first_bad >= 0 else -1,
-                predates=_is_seen_by_stable(case, signal),
+                predates=weighed.predates,
                 is_callers=True,
             )
         )

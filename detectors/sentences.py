@@ -41,6 +41,9 @@ def times_likelier(log_e: float) -> str:
     return f"{exp(log_e):,.0f}" if power >= 1 else f"{exp(log_e):.2g}"
 
 
+_SHARED = "; it convicts nobody, because stable pods show the same damage"
+
+
 def evidence_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: float) -> str:
     """Return evidence as one sentence, such as `errors 12.3 % of 4,512 on 1 canary pod against ...`."""
     caller = f" as called by {edge}" if edge else ""
@@ -52,6 +55,7 @@ def evidence_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: 
         f"{' ' + other if other else ''}; "
         f"{times_likelier(weighed.log_e)} times likelier than chance "
         f"({times_likelier(threshold_log_e)} needed)"
+        f"{_SHARED if weighed.predates and weighed.log_e > 0 else ''}"
     )
 
 
@@ -62,6 +66,7 @@ def callers_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: f
         f"against {_level(signal, weighed.quiet)} before the release; "
         f"{times_likelier(weighed.log_e)} times likelier than chance "
         f"({times_likelier(threshold_log_e)} needed)"
+        f"{_SHARED if weighed.predates and weighed.log_e > 0 else ''}"
     )
 
 

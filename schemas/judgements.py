@@ -55,6 +55,8 @@ class Evidence:
         comparison: What the canary was compared with, in words.
         join: How samples were joined to the release: template, replicaset, pod, version or image.
         text: The numbers as a sentence.
+        is_shared: The stable pods show the damage as well, or showed it before the release: however large
+            `log_e` is, it convicts nobody.
     """
 
     id: str
@@ -71,6 +73,7 @@ class Evidence:
     join: str
     edge: str = ""
     text: str = ""
+    is_shared: bool = False
 
     def __post_init__(self) -> None:
         if not isfinite(self.log_e):
@@ -79,7 +82,7 @@ class Evidence:
     @property
     def convicts(self) -> bool:
         """Return whether this alone is enough."""
-        return self.log_e >= self.threshold_log_e
+        return self.log_e >= self.threshold_log_e and not self.is_shared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
