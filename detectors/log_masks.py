@@ -23,8 +23,11 @@ _UNIT = (
     r"(?:[KMGTPE]i?[Bb]?|k[Bb]|[Bb]ytes?|[bB]|ns|us|µs|ms|s|secs?|seconds?|min|mins|minutes?|hours?|h|d|days?"
     r"|%|[kMG]?Hz)"
 )
-_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
+_DAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\b"
+_MONTH = (
+    r"(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec"
+    r"|January|February|March|April|August|(?:Septem|Octo|Novem|Decem)ber)\b"
+)
 # Endings of hosts and of files. Two letters end a host when no language's sources end like that.
 _ENDING = (
     r"(?:com|net|org|edu|gov|mil|int|io|info|biz|dev|app|cloud|local|localdomain|localhost|internal|intranet"
