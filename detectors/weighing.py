@@ -217,7 +217,10 @@ def _weigh_levels(
     if is_alone:
         is_same = earlier is not None and bool(earlier.all())
         noise = quiet_noise(transformed(known), scale)
-        single = _against_past(np.where(alone, mean_c, np.nan), past, step, scale, noise, is_same, drift)
+        then = np.isfinite(tq).sum(axis=0)
+        fewer = 1.0 / float(pods_c[alone].mean()) + 1.0 / float(then[then > 0].mean())
+        pods = 0.0 if is_same else noise.pod_spread * float(np.sqrt(fewer))
+        single = _against_past(np.where(alone, mean_c, np.nan), past, step, scale, noise, pods, drift)
         log_e = log_mean_pair(log_e, single) if np.isfinite(mean_c - mean_s).any() else single
     reference = np.where(np.isfinite(mean_s), mean_s, np.nanmean(past) if np.isfinite(past).any() else np.nan)
     bad = np.isfinite(mean_c) & (mean_c > reference + step)
@@ -241,7 +244,7 @@ def _against_past(
     step: float,
     scale: float,
     noise: Noise,
-    is_same: bool,
+    pods: float,
     drift: tuple[float, int] | None = None,
 ) -> float:
     """Return the log e-value of a shift against the service's own quiet time.
@@ -252,7 +255,7 @@ def _against_past(
         step: Margin, transformed.
         scale: Size of the level, transformed.
         noise: How pods differ from their twins.
-        is_same: The same pods spoke then: nobody knows only how far time has carried them.
+        pods: How far the pods of now and of then differ on average, as a deviation; 0 when they are the same.
         drift: How far it was carried on earlier days beyond what was expected, as a log ratio, and how many
             days tell; None where none do.
     """
@@ -261,7 +264,6 @@ def _against_past(
         apart = alone - np.nanmean(past)
         return shift_log_e(apart, np.full(len(alone), DRIFT**2), step, noise)[0]
     offset, own = known
-    pods = 0.0 if is_same else noise.pod_spread
     carried = DRIFT * own.noise
     if drift is not None:
         told, days = drift
