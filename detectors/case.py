@@ -1,6 +1,7 @@
 """The case at one look: what evidence goes by, and what a piece of it says beside its numbers."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import exp
 
@@ -41,6 +42,8 @@ class Finding:
         is_presence: It is about silence or lost traffic.
         is_callers: It was seen by a caller, which cannot tell the canary's pods from others.
         is_doubt: It does not convict, and the release may not be called healthy beside it.
+        turning: Says what would have changed the verdict, in words; costs some fifty weighings. None where
+            nobody knows.
     """
 
     evidence: Evidence
@@ -50,6 +53,7 @@ class Finding:
     is_presence: bool = False
     is_callers: bool = False
     is_doubt: bool = False
+    turning: Callable[[], str] | None = field(default=None, compare=False)
 
     @property
     def can_convict(self) -> bool:

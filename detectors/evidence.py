@@ -1,6 +1,7 @@
 """Evidence at one look: every signal and edge weighed, with its share of the false-rollback budget."""
 
 from dataclasses import replace
+from functools import partial
 from math import log
 
 import numpy as np
@@ -16,6 +17,7 @@ from detectors.log_evidence import of_log_templates
 from detectors.panels import Panel, edges_of, panel
 from detectors.sentences import callers_text, evidence_text
 from detectors.shared_damage import comparable, hits_both
+from detectors.turning_points import turning_point
 from detectors.weighing import Weighed, side_of, weigh
 from schemas.judgements import Evidence
 from schemas.signals import Direction, Signal, SignalKind
@@ -59,17 +61,34 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
         if hits_both(signal, canary, stable, quiet):
             weighed = replace(weighed, predates=True)
         part = parts[edge] * (signal.share or 1.0) / case.shares
+        threshold = log(1.0 / (case.rule.judge.alpha * part))
+        panels = canary, stable, quiet
         said.append(
             Finding(
-                evidence=_evidence(
-                    case, signal, weighed, edge, log(1.0 / (case.rule.judge.alpha * part)), usual
-                ),
+                evidence=_evidence(case, signal, weighed, edge, threshold, usual),
                 alpha=case.rule.judge.alpha * part if signal.share > 0 else 0.0,
                 first_bad=span.start + weighed.first_bad if weighed.first_bad >= 0 else -1,
                 predates=weighed.predates,
+                turning=partial(_turning, signal, weighed, panels, earlier, usual, threshold),
             )
         )
     return said
+
+
+def _turning(
+    signal: Signal,
+    weighed: Weighed,
+    panels: tuple[Panel, Panel, Panel],
+    earlier: NDArray[np.bool_],
+    usual: Expectation | None,
+    threshold: float,
+) -> str:
+    """Return what would have changed the verdict on a signal, in words."""
+
+    def weighing(canary: Panel, stable: Panel) -> float:
+        return _weighed(signal, (canary, stable, panels[2]), earlier, usual).log_e
+
+    return turning_point(signal, weighed, panels[0], panels[1], threshold, weighing)
 
 
 def _warm(canary: Panel, case: Case, signal: Signal, edge: str) -> Panel:

@@ -54,7 +54,7 @@ def evidence_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: 
         f"against {_level(signal, weighed.control)} on {counted(weighed.control.pods, 'stable pod')}"
         f"{' ' + other if other else ''}; "
         f"{times_likelier(weighed.log_e)} times likelier than chance "
-        f"({times_likelier(threshold_log_e)} needed)"
+        f"({times_likelier(threshold_log_e)} needed, {_margin(signal, weighed.margin)} allowed for)"
         f"{_SHARED if weighed.predates and weighed.log_e > 0 else ''}"
     )
 
@@ -65,9 +65,15 @@ def callers_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: f
         f"{edge} sees {signal.name} {_level(signal, weighed.canary)} "
         f"against {_level(signal, weighed.quiet)} before the release; "
         f"{times_likelier(weighed.log_e)} times likelier than chance "
-        f"({times_likelier(threshold_log_e)} needed)"
+        f"({times_likelier(threshold_log_e)} needed, {_margin(signal, weighed.margin)} allowed for)"
         f"{_SHARED if weighed.predates and weighed.log_e > 0 else ''}"
     )
+
+
+def _margin(signal: Signal, margin: float) -> str:
+    if signal.kind is SignalKind.COUNTS:
+        return f"{quantity(100 * margin)} %"
+    return f"{quantity(margin)}{'' if signal.unit == '1' else ' ' + signal.unit}"
 
 
 def _level(signal: Signal, side: Side) -> str:

@@ -140,8 +140,7 @@ def look(
     is_kayenta = rule.judge.method is JudgeMethod.KAYENTA
     said = kayenta_findings(case) if is_kayenta else findings(case)
     broken = contradiction(case)
-    # What cannot be read is silent for its reader only: that is no evidence against the canary.
-    _convict(watch, case, tuple(f for f in said if not (broken and f.is_presence)))
+    _convict(watch, case, said, broken)
     kind, reasons = _conclude(watch, case, said, broken, is_final)
     confidence = watch.confidence_reached if kind is VerdictKind.HARMFUL else 0.0
     is_news = (
@@ -151,6 +150,10 @@ def look(
     )
     if is_news:
         watch.kind, watch.confidence = kind, confidence
+        if kind in (VerdictKind.HARMFUL, VerdictKind.HEALTHY):
+            said = _explained(said)
+            _convict(watch, case, said, broken)
+            _, reasons = _conclude(watch, case, said, broken, is_final)
     watch.is_over = is_final
     return Look(
         kind=kind,
@@ -164,9 +167,24 @@ def look(
     )
 
 
-def _convict(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...]) -> None:
+def _explained(said: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return the findings; those that convict, and the strongest, say what would have changed the verdict."""
+    told = []
+    for place, finding in enumerate(said):
+        evidence, turning = finding.evidence, finding.turning
+        is_asked = finding.can_convict and not finding.predates and (evidence.convicts or not place)
+        words = turning() if turning is not None and is_asked else ""
+        text = f"{evidence.text}; {words}"
+        told.append(replace(finding, evidence=replace(evidence, text=text)) if words else finding)
+    return tuple(told)
+
+
+def _convict(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...], broken: str) -> None:
     """Note what crossed its threshold: an e-value that did once has done so for good."""
     for finding in said:
+        if broken and finding.is_presence:
+            # What cannot be read is silent for its reader only: that is no evidence against the canary.
+            continue
         evidence = finding.evidence
         if not finding.can_convict or not evidence.convicts or finding.predates:
             continue
