@@ -5,9 +5,9 @@ is at the end of the pass: the miner never looks at a line twice, but two groups
 line was read, and their lines are then one group.
 
 `mean_strict` counts only what was said on reading each line. `mean_redacted` is about lines that went through
-redaction first, as everything in the product does. `mean_masks` is what the masks reach without learning where
-words vary. `mean_cv` chooses the counts of `detectors.log_slots` for each system by the others; it does not undo
-that the masks were written with these systems in view.
+redaction first, as everything in the product does. `mean_masks` is what the masks reach without learning
+where words vary. `mean_cv` chooses the counts of `detectors.log_slots` for each system by the others; it does
+not undo that the masks were written with these systems in view.
 
 Source: J. Zhu et al., "Tools and Benchmarks for Automated Log Parsing", ICSE-SEIP 2019.
 """
