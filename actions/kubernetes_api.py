@@ -252,7 +252,8 @@ class KubernetesApi:
             response = self._client.call_api(*parameters, _request_timeout=_TIMEOUTS)
             data: bytes = response.read()  # type: ignore[no-untyped-call]  # the client leaves it untyped
         except client.ApiException as error:
-            raise _explained(what, error.status or 0, error.body or error.reason, error.headers) from error
+            # Never an answer: the client raises it where a connection is not to be trusted.
+            raise PermanentActionError(f"{what}: the API server is not trusted: {error.reason}") from error
         except (HTTPError, OSError) as error:
             # The text of a urllib3 error ends in the cause; its class alone says little.
             raise TransientActionError(f"{what}: the API server cannot be reached: {error}") from error

@@ -60,7 +60,8 @@ class KubernetesTargets:
         kind = command.target.kind
         verb = verb_for(command.kind, kind)
         if kind not in verb.kinds:
-            raise RefusedActionError(f"{what(command)}: it is a {kind}, expected {' or '.join(verb.kinds)}")
+            known = " or ".join(possible()[command.kind])
+            raise RefusedActionError(f"{what(command)}: it is a {kind}, expected {known}")
         return verb(self._api)
 
 

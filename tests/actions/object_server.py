@@ -41,6 +41,7 @@ class ObjectServer:
         requests: What came, oldest first.
         refuse_next: Answers to give instead of the next ones.
         logs: Text by path.
+        lost: Which request's answer gets lost, counted from 0; what it asked for is done all the same.
     """
 
     def __init__(self) -> None:
@@ -50,6 +51,7 @@ class ObjectServer:
         self.refuse_next: list[tuple[int, Json]] = []
         self.logs: dict[str, str] = {}
         self.version = 100
+        self.lost: int | None = None
 
     def writes(self) -> list[Json]:
         """Return the requests that were no reading."""
@@ -132,6 +134,8 @@ def objects_served(state: ObjectServer) -> Iterator[str]:
                 }
             )
             code, answer = state.answer(self.command, parts.path, query, kind, body)
+            if len(state.requests) - 1 == state.lost:
+                code, answer = 504, a_status(504, "Timeout", "the answer was lost")
             data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
             self.send_response(code)
             self.send_header("Content-Length", str(len(data)))

@@ -99,6 +99,7 @@ SCALE = an_order(CommandKind.SCALE, TargetKind.DEPLOYMENT, scaling=Scaling(repli
 DELETE = an_order(CommandKind.DELETE_POD, TargetKind.DEPLOYMENT, pod=PodDeletion(pod="x", uid="pod-uid"))
 RUN = an_order(CommandKind.RUN_JOB, TargetKind.CRON_JOB)
 SET = an_order(CommandKind.SET_CONFIG, TargetKind.CONFIG_MAP, config=ConfigChange(key="size", value="2"))
+SET_BOTH = replace(SET, config=ConfigChange(key="size", value="2", restart=RESTART.target))
 UNDO_S = an_order(CommandKind.UNDO, TargetKind.STATEFUL_SET, template="s-2")
 UNDO_DS = an_order(CommandKind.UNDO, TargetKind.DAEMON_SET, template="ds-1")
 
@@ -159,6 +160,24 @@ def test_twice_is_once_and_a_rehearsal_is_nothing(
     assert after != before
     assert "already" in cluster.carry_out(order)
     assert state.objects == after
+
+
+@pytest.mark.parametrize("order", [UNDO_S, UNDO_DS, RESTART, PAUSE, RESUME, SCALE, DELETE, RUN, SET_BOTH])
+def test_whichever_answer_gets_lost_the_change_is_made_once(
+    state: ObjectServer, cluster: KubernetesTargets, order: Command
+) -> None:
+    before = copy.deepcopy(state.objects)
+    cluster.carry_out(order)
+    requests, once = len(state.requests), copy.deepcopy(state.objects)
+    for lost in range(requests):
+        state.objects, state.requests, state.lost = copy.deepcopy(before), [], lost
+        state.version = 100
+        with pytest.raises(TransientActionError, match="the answer was lost"):
+            cluster.carry_out(order)
+        state.lost = None
+        cluster.carry_out(order)
+        # Versions count the writes that changed something.
+        assert state.objects == once
 
 
 @pytest.mark.parametrize("order", [UNDO_S, RESTART, PAUSE, SCALE, SET])
@@ -304,6 +323,17 @@ def test_a_config_change_repeats_no_value_and_restarts_its_reader_once(
     assert len(state.writes()) == 2
     cluster.carry_out(order)
     assert len(state.writes()) == 2
+
+
+def test_an_executor_that_died_between_value_and_restart_goes_on_with_the_restart(
+    state: ObjectServer, cluster: KubernetesTargets
+) -> None:
+    state.objects[CONFIG]["data"]["size"] = "2"
+    progress = cluster.read_back(SET_BOTH)
+    assert (progress.is_set, "never restarted" in progress.detail) == (False, True)
+    cluster.carry_out(SET_BOTH)
+    (sent,) = state.writes()
+    assert sent["path"] == "/apis/apps/v1/namespaces/ns/deployments/d"
 
 
 @pytest.mark.parametrize("broken", [{"immutable": True}, {"data": {}, "binaryData": {"size": "AA=="}}])
