@@ -46,7 +46,7 @@ class Expectation:
         Where a stable pod speaks, it is the better control, and the canary is left as it is.
         """
         alone = ~(stable.exposure > 0).any(axis=0)
-        # Panels that tell the same intervals over again, to ask what if it went on, have the same expectation.
+        # Intervals that are told again, to ask what if it went on, have the same expectation again.
         live = np.where(alone, np.resize(self.live, len(alone)), 1.0)
         return _divided(canary, live, self.is_count), _divided(quiet, self.quiet, self.is_count)
 

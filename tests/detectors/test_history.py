@@ -90,6 +90,15 @@ def test_only_intervals_without_a_stable_pod_are_held_against_the_past() -> None
     np.testing.assert_allclose(still.levels, [[3.0, 3.0, 1.5, 1.5]])
 
 
+def test_intervals_that_are_told_again_have_the_same_expectation_again() -> None:
+    path: list[float | None] = [0.0, float(np.log(2.0))]
+    usual = expectation(past_of(a_record(1, path), a_record(2, path)), LATENCY, "", (0, 60, 62), 60_000)
+    assert usual is not None
+    twice, none = Panel(np.full((1, 4), 2.0), np.ones((1, 4))), Panel(np.zeros((1, 4)), np.zeros((1, 4)))
+    still, _ = usual.without_tide(twice, none, Panel(np.ones((1, 60)), np.ones((1, 60))))
+    np.testing.assert_allclose(still.levels, [[2.0, 1.0, 2.0, 1.0]])
+
+
 def test_where_a_level_went_is_recorded_without_what_was_never_said() -> None:
     assert moved_since(2.0, np.array([4.0, np.nan, 2.0]), None) == [0.6931, None, 0.0]
     assert moved_since(0.0, np.array([4.0]), None) == []
