@@ -180,8 +180,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/bench/changerca"))
-    parser.add_argument("--runs", type=int, default=20, help="generated releases a cell")
-    parser.add_argument("--every", type=int, default=6, help="of the quiet pods, take one in so many")
+    parser.add_argument("--runs", type=int, default=12, help="generated releases a cell")
+    parser.add_argument("--every", type=int, default=9, help="of the quiet pods, take one in so many")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=sorted(SWITCHES), action="append", help="these ideas alone")
     given = parser.parse_args(arguments)

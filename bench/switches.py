@@ -44,18 +44,27 @@ class Switch:
 
 
 @contextmanager
-def without(switch: Switch) -> Iterator[None]:
-    """Leave one idea out while the context lasts."""
-    kept = [(module, name, getattr(module, name)) for module, name, _ in switch.parts]
+def exchanged(parts: tuple[tuple[ModuleType, str, Any], ...]) -> Iterator[None]:
+    """Put other parts into modules while the context lasts: (module, name, what stands there meanwhile)."""
+    kept = [(module, name, getattr(module, name)) for module, name, _ in parts]
     try:
-        for module, name, part in switch.parts:
+        for module, name, part in parts:
             setattr(module, name, part)
-        # What was learnt from the quiet time is remembered, and was learnt with the idea.
-        count_ratios._learnt.cache_clear()
         yield
     finally:
         for module, name, part in kept:
             setattr(module, name, part)
+
+
+@contextmanager
+def without(switch: Switch) -> Iterator[None]:
+    """Leave one idea out while the context lasts."""
+    # What was learnt from the quiet time is remembered, and was learnt with the idea, or without it.
+    count_ratios._learnt.cache_clear()
+    try:
+        with exchanged(switch.parts):
+            yield
+    finally:
         count_ratios._learnt.cache_clear()
 
 
