@@ -110,7 +110,8 @@ def draw_traces(folder: Path, file: Path) -> None:
     missed = sorted(name for name, moment in at.items() if moment is None)
     by_id = {change.id: change for change in changes}
     followed = traces(rows, [by_id[name] for name in at])
-    quiet, loud = [], []
+    quiet: list[str] = []
+    loud: list[str] = []
     for _, name in found:
         (quiet if set(followed[name].log_e) == {"silence"} else loud).append(name)
     names = [part[len(part) // 2] for part in (quiet, loud) if part]
