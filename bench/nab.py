@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.nab_scoring import PROFILES, LabelledFile, label, normalised, sweep
-from bench.points import scores_of, write_scores
+from bench.points import DETECTORS, scores_of, write_scores
 from bench.report import Started, report
 from bench.series_files import SeriesFile, read_series
 
@@ -64,19 +64,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/bench/nab"))
     parser.add_argument("--verdicts", type=Path)
+    parser.add_argument("--detector", choices=DETECTORS, default="bank", help="what scores; river's compare")
     given = parser.parse_args(arguments)
     started = Started()
     data, windows = given.data / "data", given.data / "labels" / "combined_windows.json"
     files = read_series(data)
     print(f"{len(files)} files", file=sys.stderr)
-    scores = scores_of(files)
+    scores = scores_of(files, given.detector)
     if given.verdicts is not None:
         write_scores(given.verdicts, files, scores)
     said: dict[str, Any] = dict.fromkeys((*PROFILES, "split"))
     if windows.exists():
         said = dict(figures(labelled(files, scores, windows)))
+    said["detector"] = given.detector
     said["counts"] = {"files": len(files), "samples": sum(len(file.values) for file in files)}
-    report(said, started, data, packages=("numba", "pandas"))
+    report(said, started, data, packages=("numba", "pandas", "river"))
 
 
 if __name__ == "__main__":

@@ -20,14 +20,27 @@ from bench.points_events import crossed
 from bench.report import Started, report
 from bench.series_files import SeriesFile, read_series
 from detectors.bank import Bank
+from detectors.river_adapter import RiverDetector, RiverKind
 
 Floats = NDArray[np.float64]
 
 
-def scores_of(files: Sequence[SeriesFile]) -> list[Floats]:
-    """Return the scores of each file, in [0, 1), each sample's before the next is read."""
+DETECTORS = ("bank", *(kind.value for kind in RiverKind))
+
+
+def scores_of(files: Sequence[SeriesFile], detector: str = "bank") -> list[Floats]:
+    """Return the scores of each file, in [0, 1), each sample's before the next is read.
+
+    Args:
+        files: The series.
+        detector: One of `DETECTORS`; those of river are for comparison.
+    """
     found = []
     for file in files:
+        if detector != "bank":
+            river = RiverDetector(RiverKind(detector))
+            found.append(np.array([river.score(float(value)) for value in file.values]))
+            continue
         bank = Bank(1)
         found.append(bank.update(np.zeros(len(file.values), dtype=np.int64), file.times_s, file.values))
     return found
@@ -65,14 +78,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/bench/nab/data"))
     parser.add_argument("--verdicts", type=Path)
+    parser.add_argument("--detector", choices=DETECTORS, default="bank", help="what scores; river's compare")
     given = parser.parse_args(arguments)
     started = Started()
     files = read_series(given.data)
     print(f"{len(files)} files", file=sys.stderr)
-    scores = scores_of(files)
+    scores = scores_of(files, given.detector)
     if given.verdicts is not None:
         write_scores(given.verdicts, files, scores)
-    report(figures(files, scores), started, given.data, packages=("numba", "pandas"))
+    said = {"detector": given.detector, **figures(files, scores)}
+    report(said, started, given.data, packages=("numba", "pandas", "river"))
 
 
 if __name__ == "__main__":
