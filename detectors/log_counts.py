@@ -33,8 +33,9 @@ class LogCounts:
 
     Attributes:
         tail: Where its log stands, to know a trace's further records.
-        errors: How many kinds of error-level lines are counted.
-        tracks: Lines an interval, by level and number of the masked line, as `e17` or `i17`.
+        errors: How many statements are counted at error level.
+        tracks: Lines an interval, by level and number of the statement, as `e17` or `i17`; statements that
+            turned out to be one since are counted apart until then.
     """
 
     tail: Tail = field(default_factory=Tail)
@@ -46,7 +47,7 @@ class LogCounts:
 
         Args:
             line: What was printed.
-            number: Number of its masked form.
+            number: The statement that printed it.
             index: The interval.
         """
         is_error = line.severity >= ERROR_SEVERITY
@@ -70,6 +71,6 @@ class LogCounts:
                 self.errors -= key.startswith(_ERROR)
 
     def counted(self, is_error: bool) -> list[tuple[int, Track]]:
-        """Return the counts at error level, or all others, by number of the masked line."""
+        """Return the counts at error level, or all others, by number of the statement."""
         level = _ERROR if is_error else _OTHER
         return [(int(key[1:]), track) for key, track in self.tracks.items() if key[0] == level]

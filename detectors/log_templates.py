@@ -32,13 +32,11 @@ class _Derived:
             self.add(signature, number)
 
     def add(self, signature: str, number: int) -> None:
-        self.nodes[number] = self.index.add(tuple(signature.split(" ")))
-        self.numbers.clear()
+        node = self.nodes[number] = self.index.add(tuple(signature.split(" ")))
+        self.numbers.setdefault(node, number)
 
     def group(self, number: int) -> int:
-        if not self.numbers:
-            for other, node in self.nodes.items():
-                self.numbers.setdefault(self.index.root(node), other)
+        # A group is named for its first node, and the first node of any group is a line that came.
         return self.numbers[self.index.root(self.nodes[number])]
 
 

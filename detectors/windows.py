@@ -190,7 +190,8 @@ class ServiceWindow:
             if not pod.lines.tail.goes_on(line.text, line.time_ms, line.severity >= ERROR_SEVERITY):
                 for feed in feeds[severity]:
                     self._book(pod, feed, index, 1.0, 1)
-                pod.lines.add(line, self.templates.learn(line.text), index)
+                statement = self.templates.group(self.templates.learn(line.text))
+                pod.lines.add(line, statement, index)
             if severity in asked:
                 self._heard(pod, index, line.time_ms)
 

@@ -200,3 +200,15 @@ def test_a_pod_that_never_says_the_same_thing_twice_stays_small() -> None:
     said = tuple((f"{word} {word}{word} broke {word}x", ERROR, 1) for word in words)
     window.add_logs(batch(at, "p", "", *said), rule)
     assert len(window.pods["p"].lines.tracks) <= MOST_ERRORS
+
+
+def test_names_in_a_statement_take_no_room_of_other_statements() -> None:
+    window, rule = ServiceWindow(), Rule()
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    names = [
+        f"{'abcdefghij'[n % 10]}{'klmnopqrst'[n // 10 % 10]}{'uvwxyz'[n // 100 % 6]}" for n in range(600)
+    ]
+    window.add_logs(
+        batch(at, "p", "", *((f"login failed for user {name}", ERROR, 1) for name in names)), rule
+    )
+    assert len(window.pods["p"].lines.tracks) < 10
