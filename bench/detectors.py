@@ -94,6 +94,11 @@ def looking(judge: str, is_count: bool) -> Step:
     return step
 
 
+def presence(random: np.random.Generator) -> Cost:
+    """Watch one release of which nothing but its presence can be weighed: its one signal never comes."""
+    return _looks(_run(random, is_count=False), rule_for("shipped", {"absent": True}, _LIVE))
+
+
 def _run(random: np.random.Generator, is_count: bool) -> PairRun:
     minutes = _QUIET + _LIVE
     nothing = np.full(minutes, np.nan)
@@ -196,6 +201,7 @@ STEPS: dict[str, Step] = {
     "window_ingest": ingest,
     "look_counts": looking("shipped", True),
     "look_levels": looking("shipped", False),
+    "look_presence": presence,
     "look_kayenta": looking("kayenta-each", False),
     "seasonal_shift": seasonal,
     "series_bank": bank,
