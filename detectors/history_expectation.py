@@ -47,7 +47,7 @@ class Expectation:
         """
         alone = ~(stable.exposure > 0).any(axis=0)
         # Intervals that are told again, to ask what if it went on, have the same expectation again.
-        live = np.where(alone, np.resize(self.live, len(alone)), 1.0)
+        live = np.where(alone, np.resize(self.live, stable.exposure.shape[1]), 1.0)
         return _divided(canary, live, self.is_count), _divided(quiet, self.quiet, self.is_count)
 
     def of(self, before: Side) -> Side:
