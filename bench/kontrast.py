@@ -68,7 +68,7 @@ def minutes(readings: Readings, start_s: int) -> tuple[Floats, Floats]:
     place = (readings.times_s - start_s) // _MINUTE
     before = max(0, -int(place.min(initial=0)))
     series = np.full(before + max(1, int(place.max(initial=0)) + 1), np.nan)
-    series[place + before] = readings.values
+    series[place + before] = np.where(np.isfinite(readings.values), readings.values, np.nan)
     return series[:before], series[before : before + HORIZON]
 
 
