@@ -21,6 +21,7 @@ from bench.pairs_rules import rule_for
 from bench.report import Started, report
 from detectors.bank import Bank
 from detectors.log_templates import LogTemplates
+from detectors.river_adapter import RiverDetector, RiverKind
 from detectors.seasonal_shift import seasonal_yardstick
 from detectors.watch import look, open_watch
 from detectors.windows import ServiceWindow
@@ -172,6 +173,23 @@ def bank(random: np.random.Generator) -> Cost:
     return timed(act)
 
 
+def river(kind: RiverKind) -> Step:
+    """Return a step that scores 1,000 readings of one series by one of river's models."""
+
+    def step(random: np.random.Generator) -> Cost:
+        known = RiverDetector(kind, seed=1)
+        values = 100 * np.exp(random.normal(0, 0.1, 1000))
+
+        def act() -> int:
+            for value in values:
+                known.score(float(value))
+            return len(values)
+
+        return timed(act)
+
+    return step
+
+
 def templates(random: np.random.Generator) -> Cost:
     """Learn 5,000 log lines of forty statements with numbers and addresses in them."""
     verbs = ("opened", "closed", "refused", "retried", "served", "queued", "dropped", "renewed")
@@ -205,6 +223,7 @@ STEPS: dict[str, Step] = {
     "look_kayenta": looking("kayenta-each", False),
     "seasonal_shift": seasonal,
     "series_bank": bank,
+    **{f"river_{kind.replace('-', '_')}": river(kind) for kind in RiverKind},
     "log_templates": templates,
 }
 
@@ -240,7 +259,7 @@ def main(arguments: list[str] | None = None) -> None:
         },
         started,
         seed=given.seed,
-        packages=("numba",),
+        packages=("numba", "river"),
     )
 
 
