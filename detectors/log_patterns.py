@@ -22,6 +22,10 @@ MOST_COMPARED = 64
 """Newest lines of a shape that a new one is compared with, which bounds the time that a new line takes."""
 
 
+MOST_PATTERNS = 8192
+"""Patterns that are kept; beyond them those that are shut begin anew, which bounds memory in a storm."""
+
+
 @dataclass(slots=True)
 class _Seen:
     """What the holes of a pattern have held, and the nodes of its lines."""
@@ -69,6 +73,8 @@ class Patterns:
                 general = tuple(WILD if part is None else part for part in pattern)
                 found.append((general, tuple(seen.nodes)))
                 seen.nodes = {node: None}
+        if len(self._seen) > MOST_PATTERNS:
+            self._seen = {pattern: seen for pattern, seen in self._seen.items() if seen.is_open}
         others.append((parts, node))
         if len(others) > 2 * MOST_COMPARED:
             del others[:MOST_COMPARED]
