@@ -120,7 +120,7 @@ SWITCHES: dict[str, Switch] = {
         "what a pod was like under the old version is not used",
         (
             (weighing, "lasting_shift_log_e", lambda *_: None),
-            (weighing, "_known_pairs", lambda *given: (None, _known_pairs(*given)[1])),
+            (weighing, "_known_pairs", lambda *given: (None, *_known_pairs(*given)[1:])),
         ),
     ),
     "blips": Switch(
