@@ -23,7 +23,7 @@ class Needs:
         named: Behind a noun that announces a name (`user`, `host`).
         led: Behind a preposition (`from`, `for`), or the only word between brackets or quotes.
         dotted: A dotted name.
-        assigned: Behind `=`.
+        assigned: Behind `=`, or behind the colon of such a noun (`user: ann`).
         odd: Joined words (`read-data`, `snake_case`, `camelCase`).
         word: Any other word, where at least three others stay the same; twice as many where fewer do.
         masked: How many words a value counts for that was seen in the same place and betrayed itself.
@@ -120,7 +120,8 @@ def _need(parts: tuple[str, ...], place: int, needs: Needs) -> tuple[int, bool]:
     is_fault = _FAULT.search(part) is not None
     if _DOTTED.search(part) and not is_fault:
         return needs.dotted, True
-    if before == "=":
+    is_told = before == ":" and place > 1 and parts[place - 2].lower() in _ANNOUNCING and not _is_plain(part)
+    if before == "=" or is_told:
         return needs.assigned, True
     leads = before.lower()
     if leads in _ANNOUNCING | _LEADING and not part.isupper() and not _is_plain(part):

@@ -76,6 +76,7 @@ def test_lines_that_differ_in_values_are_one_statement(lines: list[str]) -> None
         "Failed password for {} from 10.0.0.1 port 22",
         "cannot find table '{}' in any schema",
         "level=info owner={} took=3ms",
+        "cannot authorise client: {} is not known",
         "fetched profile of ({}) from cache",
         "the gateway lost {} while it waited for an answer",
     ],
