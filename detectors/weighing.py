@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.count_ratios import Pairing, pairing, ratio_log_e
+from detectors.count_ratios import Pairing, Twin, pairing, ratio_log_e, twin_of
 from detectors.counts import rate_log_e, upper_rate
 from detectors.lasting_shifts import LEAST_PAST, lasting_shift_log_e
 from detectors.levels import Noise, own_past, quiet_noise, shift_log_e
@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 
 LARGEST_LOG_E = 700.0
 """Larger evidence is written as this: beyond it, exp would overflow in a reader."""
+
+MOST_TWINS = 8
+"""Stable pods whose lasting differences are looked at; more say little more."""
 
 DRIFT = 3.0
 """Against its own past, and not twins, a service may have drifted by so many deviations of its minutes."""
@@ -100,9 +103,10 @@ def _weigh_counts(
     margin = max(signal.margin_ratio * level, signal.margin_floor)
     paired, alone = (n > 0) & (m > 0), (n > 0) & (m <= 0)
     pods = _pods(canary)
-    past, twins = _known_pairs(quiet, stable, earlier)
+    past, halves = _known_pairs(quiet, stable, earlier)
+    twins = _twins(quiet) if past is None else ()
     live = pairing((x, n), (y, m), (pods, _pods(stable)))
-    log_e, worst, wobble = ratio_log_e(live, past, twins, float(np.log1p(signal.margin_ratio)))
+    log_e, worst, wobble = ratio_log_e(live, past, halves, float(np.log1p(signal.margin_ratio)), twins)
     worst = int(live.at[worst]) if worst >= 0 else -1
     wobbles = wobble / np.maximum(pods, 1)
 
@@ -160,6 +164,17 @@ def _known_pairs(
     even = twins.exposure.shape[1] // 2 * 2
     first, second = (Panel(twins.events[:, k:even:2], twins.exposure[:, k:even:2]) for k in (0, 1))
     return None, _pair(first, second)
+
+
+def _twins(quiet: Panel) -> tuple[Twin, ...]:
+    """Return how each stable pod compared with the others before the release, for the first few of them."""
+    spoke = np.flatnonzero((quiet.exposure > 0).sum(axis=1) >= LEAST_PAST)
+    pairs = [
+        _pair(_rows(quiet, spoke[place : place + 1]), _rows(quiet, np.delete(spoke, place)))
+        for place in range(min(len(spoke), MOST_TWINS))
+        if len(spoke) > 1
+    ]
+    return tuple(twin_of(pair) for pair in pairs if len(pair.x))
 
 
 def _pair(one: Panel, other: Panel) -> Pairing:

@@ -125,7 +125,7 @@ def default_signals() -> tuple[Signal, ...]:
             ),
             exposure=requests,
             margin_ratio=0.25,
-            margin_floor=0.005,
+            margin_floor=0.001,
             share=2.0,
         ),
         Signal(

@@ -75,3 +75,35 @@ def test_a_level_twice_as_high_is_found() -> None:
         values[0, QUIET:] *= 2.0
         found += is_ever_convicted(LEVEL, values, np.ones_like(values))
     assert found == 10
+
+
+@pytest.mark.parametrize(("times", "spread", "at_least"), [(3.0, 0.0, 10), (1.3, 0.3, 0)])
+def test_errors_of_a_fresh_pod_convict_as_its_twins_are_alike(
+    times: float, spread: float, at_least: int
+) -> None:
+    random = np.random.default_rng(14)
+    found = 0
+    for _ in range(10):
+        requests = random.poisson(600, (4, QUIET + LIVE)).astype(float)
+        ratio = 0.01 * np.exp(random.normal(0, spread, (4, 1))) * np.ones(requests.shape)
+        ratio[0, QUIET:] *= times
+        errors = random.binomial(requests.astype(int), ratio).astype(float)
+        found += is_ever_convicted(COUNT, errors, requests)
+    assert at_least <= found <= max(at_least, 1)
+
+
+@pytest.mark.parametrize("lag", [0.0, 0.9])
+def test_a_pod_that_was_there_before_is_held_against_its_own_difference(lag: float) -> None:
+    random = np.random.default_rng(15)
+    sick = well = 0
+    for _ in range(10):
+        values = 100 * np.exp(0.05 * autoregressive(random, lag, 2) + np.array([[0.5], [0.0]]))
+        for times in (1.0, 1.5):
+            now = values * np.where(np.arange(QUIET + LIVE) >= QUIET, [[times], [1.0]], 1.0)
+            canary = Panel(now[:1, QUIET:], np.ones((1, LIVE)))
+            quiet = Panel(now[:, :QUIET], np.ones((2, QUIET)))
+            stable = Panel(now[:, QUIET:] * [[0.0], [1.0]], np.ones((2, LIVE)) * [[0.0], [1.0]])
+            earlier = np.array([True, False])
+            is_convicted = weigh(LEVEL, canary, stable, quiet, earlier).log_e >= THRESHOLD
+            sick, well = sick + (is_convicted and times > 1), well + (is_convicted and times == 1)
+    assert (sick, well) == (10 if lag == 0 else pytest.approx(8, abs=2), 0)
