@@ -68,14 +68,14 @@ def read_systems(data: Path) -> list[System]:
     """
     found = []
     for path in sorted(data.glob("*/*_2k.log_structured.csv")):
-        with path.open(encoding="utf-8", newline="") as opened:
+        with path.open(encoding="utf-8", errors="replace", newline="") as opened:
             rows = list(csv.DictReader(opened))
         events = [row.get("EventId") or "" for row in rows]
         found.append(
             System(
                 path.parent.name,
                 [row["LineId"] for row in rows],
-                [row["Content"] for row in rows],
+                [row["Content"] or "" for row in rows],
                 events if rows and all(events) else [],
             )
         )

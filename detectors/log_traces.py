@@ -7,11 +7,11 @@ SAME_MS = 1000
 """Records of one pod so close together may belong to one trace."""
 
 _FRAME = re.compile(
-    r"at \S.{0,300}[(<]|\.\.\. (?:<n>|\d+) (?:more|common frames)|Caused by: |Suppressed: "
-    r"|goroutine (?:<n>|\d+) \[|created by \S+ in goroutine"
+    r"at (?:async |new )?[\w.$<>\[\]/@-]+ ?\(|at (?:async )?\S+:(?:<n>|\d+):(?:<n>|\d+)\)?$"
+    r"|\.\.\. (?:<n>|\d+) (?:more|common frames)|Caused by: |Suppressed: |created by \S+ in goroutine"
     r"|File \"|\^+$|During handling of the above exception|The above exception was the direct cause"
 )
-_OPENER = "Traceback (most recent call last)"
+_OPENER = re.compile(r"Traceback \(most recent call last\)|goroutine (?:<n>|\d+) \[")
 _FAULT = re.compile(
     r"(?:[A-Za-z_$][\w$]*\.){0,12}[A-Z][\w$]*(?:Exception|Error|Throwable|Failure|Exit)(?::|$)"
 )
@@ -24,7 +24,8 @@ class Tail:
     Attributes:
         head_ms: When it last told of an error of its own; None before.
         is_fault: That was the bare name of an error, which a further one does not go on with.
-        open_ms: When a Python traceback was opened or went on that has not named its error yet.
+        open_ms: When a trace was opened whose lines look like any others: Python's until it names its error,
+            Go's for as long as its records come at once.
     """
 
     head_ms: int | None = None
@@ -36,7 +37,7 @@ class Tail:
 
         Frames always do. The error that a trace names does, unless no error was told of just before it.
         """
-        if text.startswith(_OPENER):
+        if _OPENER.match(text):
             self.open_ms = time_ms
             return True
         if _FRAME.match(text):

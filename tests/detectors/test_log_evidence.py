@@ -148,36 +148,53 @@ def test_a_secret_in_a_line_reaches_no_evidence(scene: Any) -> None:
     assert not any(secret in kept for secret in ("horsebattery", "ann@", "abcdefghijkl"))
 
 
-def test_a_trace_that_comes_line_by_line_counts_once(scene: Any) -> None:
-    trace = (
-        "could not place order",
-        "java.lang.IllegalStateException: no stock",
-        "at com.acme.Stock.take(Stock.java:41)",
-        "at com.acme.Orders.place(Orders.java:9)",
-        "Caused by: java.sql.SQLException: deadlock",
-        "... 12 more",
-    )
+JAVA = (
+    "could not place order",
+    "java.lang.IllegalStateException: no stock",
+    "at com.acme.Stock.take(Stock.java:41)",
+    "at com.acme.Orders.place(Orders.java:9)",
+    "Caused by: java.sql.SQLException: deadlock",
+    "... 12 more",
+)
+PYTHON = (
+    "Traceback (most recent call last):",
+    'File "/srv/app.py", line 3, in pay',
+    "charge(card)",
+    "acme.PaymentError: refused",
+)
+GO = (
+    "panic: no basket",
+    "goroutine 17 [running]:",
+    "main.(*Cart).Add(0xc000012345, 0x5)",
+    "/srv/cart.go:12 +0x1d",
+    "main.main()",
+)
+
+
+@pytest.mark.parametrize(
+    ("trace", "statement"), [(JAVA, JAVA[0]), (PYTHON, PYTHON[-1]), (GO, GO[0])], ids=["java", "python", "go"]
+)
+def test_a_trace_that_comes_line_by_line_counts_once(
+    scene: Any, trace: tuple[str, ...], statement: str
+) -> None:
     for text in trace:
         scene.window.add_logs(batch(scene.minute(0), "cart-a", "old", (text, ERROR, 1)), scene.rule)
-    counts = scene.window.pods["cart-a"].lines
-    assert [scene.window.templates.text(number) for number, _ in counts.counted(True)] == [
-        "could not place order"
+    counted = scene.window.pods["cart-a"].lines.counted(True)
+    assert [(scene.window.templates.text(number), track.sums) for number, track in counted] == [
+        (statement, [1.0])
     ]
 
 
-def test_a_python_trace_that_comes_line_by_line_is_its_error(scene: Any) -> None:
-    trace = (
-        "Traceback (most recent call last):",
-        'File "/srv/app.py", line 3, in pay',
-        "charge(card)",
-        "acme.PaymentError: refused",
-    )
-    for text in trace:
-        scene.window.add_logs(batch(scene.minute(0), "cart-a", "old", (text, ERROR, 1)), scene.rule)
-    counts = scene.window.pods["cart-a"].lines
-    assert [scene.window.templates.text(number) for number, _ in counts.counted(True)] == [
-        "acme.PaymentError: refused"
-    ]
+def test_an_error_that_only_begins_like_a_frame_counts(scene: Any) -> None:
+    text = "at least 3 replicas are lost (of 5)"
+    scene.window.add_logs(batch(scene.minute(0), "cart-a", "old", (text, ERROR, 1)), scene.rule)
+    assert len(scene.window.pods["cart-a"].lines.counted(True)) == 1
+
+
+def test_an_error_after_an_ordinary_line_counts(scene: Any) -> None:
+    lines = (("order accepted", INFO, 1), ("java.io.IOException: disk is full", ERROR, 1))
+    scene.window.add_logs(batch(scene.minute(0), "cart-a", "old", lines[1], lines[0]), scene.rule)
+    assert len(scene.window.pods["cart-a"].lines.counted(True)) == 1
 
 
 def test_a_window_with_lines_survives_as_json_and_goes_on_alike(new_scene: Callable[[], Any]) -> None:
