@@ -5,7 +5,7 @@ from typing import assert_never
 
 from schemas.codec import from_json
 from schemas.effects import Said
-from schemas.judgements import Evidence, Recovery
+from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.observations import (
     Approval,
     FreezeSet,
@@ -39,6 +39,7 @@ class Kind(StrEnum):
     FREEZE = "freeze"
     KILL_SWITCH = "kill_switch"
     SETTINGS = "settings"
+    ANOMALY = "anomaly"
 
 
 def type_of(kind: Kind) -> type[Said]:
@@ -79,6 +80,8 @@ def type_of(kind: Kind) -> type[Said]:
             return KillSwitchSet
         case Kind.SETTINGS:
             return SettingsChanged
+        case Kind.ANOMALY:
+            return Anomaly
         case _:
             assert_never(kind)
 

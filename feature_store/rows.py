@@ -7,7 +7,7 @@ from feature_store.kinds import Kind
 from schemas.codec import to_json
 from schemas.effect_messages import said_id
 from schemas.effects import Effect, Said
-from schemas.judgements import Evidence, Recovery
+from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.keys import derived_id
 from schemas.observations import (
     Approval,
@@ -60,7 +60,7 @@ def _cells(said: Said) -> tuple[Kind, Row]:
     match said:
         case ReleaseOpened() | ReleaseClosed() | SettingsChanged():
             return _lifecycle_cells(said)
-        case Evidence() | VerdictReached() | SuspicionChanged() | Recovery():
+        case Evidence() | VerdictReached() | SuspicionChanged() | Recovery() | Anomaly():
             return _judgement_cells(said)
         case Decision() | Held() | Denied() | Page():
             return _decision_cells(said)
@@ -100,7 +100,7 @@ def _lifecycle_cells(said: ReleaseOpened | ReleaseClosed | SettingsChanged) -> t
 
 
 def _judgement_cells(
-    said: Evidence | VerdictReached | SuspicionChanged | Recovery,
+    said: Evidence | VerdictReached | SuspicionChanged | Recovery | Anomaly,
 ) -> tuple[Kind, Row]:
     match said:
         case Evidence():
@@ -148,6 +148,17 @@ def _judgement_cells(
                 "about": said.command,
                 "text": said.text,
                 "recovery_kind": said.kind.value,
+            }
+        case Anomaly():
+            return Kind.ANOMALY, {
+                "happened_at": said.at,
+                "environment": said.environment,
+                "service": said.service,
+                "id": said.id,
+                "text": said.text,
+                "signal": said.signal,
+                "edge": said.edge,
+                "started_at": said.since,
             }
         case _:
             assert_never(said)

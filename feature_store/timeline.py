@@ -8,7 +8,7 @@ from feature_store.kinds import Kind
 from feature_store.why import Entry, Story
 from feature_store.wording import since, words
 from schemas.effects import Said
-from schemas.judgements import Evidence, Recovery
+from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.observations import (
     Approval,
     FreezeSet,
@@ -67,6 +67,8 @@ def _event(said: Said) -> str:
             return Kind.SUSPICION.value
         case VerdictReached(verdict=verdict):
             return f"verdict {verdict.ordinal}: {verdict.kind}"
+        case Anomaly():
+            return f"{said.service}: {said.text}"
         case Recovery():
             return f"recovery: {words(said.kind)}"
         case Decision():

@@ -28,6 +28,7 @@ VIEWS = (
     "approvals",
     "recoveries",
     "pages",
+    "anomalies",
     "releases",
 )
 """Views by file name, each after those that it reads; `effects` comes before them all."""

@@ -15,7 +15,7 @@ from typing import Any
 from schemas.codec import adapter
 from schemas.descriptions import described, summary_of
 from schemas.effect_messages import EFFECT_TYPES, VERDICT_TYPE
-from schemas.judgements import Evidence, Recovery, Verdict
+from schemas.judgements import Anomaly, Evidence, Recovery, Verdict
 from schemas.observations import (
     Approval,
     FreezeSet,
@@ -57,6 +57,7 @@ _ON_TOPIC: dict[Topic, tuple[type[Any], ...]] = {
         Page,
         OutcomeReported,
         Recovery,
+        Anomaly,
         Approval,
         FreezeSet,
         KillSwitchSet,

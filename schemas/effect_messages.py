@@ -7,7 +7,7 @@ from typing import Any
 from schemas.effects import Effect, Said
 from schemas.envelopes import Message, envelope, from_python_json, iso, read_envelope
 from schemas.errors import SchemaError
-from schemas.judgements import Evidence, Recovery, Verdict
+from schemas.judgements import Anomaly, Evidence, Recovery, Verdict
 from schemas.keys import derived_id
 from schemas.observations import (
     Approval,
@@ -40,6 +40,7 @@ EFFECT_TYPES: dict[str, type[Any]] = {
     "dev.suture.page.v1": Page,
     "dev.suture.outcome.v1": OutcomeReported,
     "dev.suture.recovery.v1": Recovery,
+    "dev.suture.anomaly.v1": Anomaly,
     "dev.suture.approval.v1": Approval,
     "dev.suture.freeze.v1": FreezeSet,
     "dev.suture.kill_switch.v1": KillSwitchSet,

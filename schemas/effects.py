@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.judgements import Evidence, Recovery
+from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.observations import (
     Approval,
     FreezeSet,
@@ -30,6 +30,7 @@ Said = (
     | Page
     | OutcomeReported
     | Recovery
+    | Anomaly
     | Approval
     | FreezeSet
     | KillSwitchSet

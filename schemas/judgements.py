@@ -178,3 +178,36 @@ class Recovery:
     kind: RecoveryKind
     at: AwareDatetime
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anomaly:
+    """A service is unlike its own past, and no release of its own is under watch.
+
+    Attributes:
+        id: Derived from service, signal, edge and beginning.
+        edge: Caller, when the numbers are of one caller's requests only; "" for all.
+        level: Newest reading, in the signal's unit.
+        expected: What is usual, in the same unit.
+        p_value: Chance of the more usual of its intervals among all that were seen, in (0, 1].
+        since: Start of the first interval that is part of it.
+        text: The numbers as a sentence.
+    """
+
+    id: str
+    environment: EnvironmentName
+    service: ServiceName
+    signal: SignalName
+    level: float
+    expected: float
+    p_value: float
+    since: AwareDatetime
+    at: AwareDatetime
+    edge: str = ""
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.level) and isfinite(self.expected)):
+            raise ValueError(f"level of {self.signal} is {self.level}, {self.expected} expected, not finite")
+        if not 0.0 < self.p_value <= 1.0:
+            raise ValueError(f"p_value is {self.p_value}, expected a number in (0, 1]")

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from pydantic import AwareDatetime
 
+from detectors import anomalies
+from detectors.anomalies import AnomalyWatch
 from detectors.history_memory import PastMemory, learn, record_of
 from detectors.recovery import judge_recovery
 from detectors.watch import Look, ReleaseWatch, look, open_watch
@@ -68,6 +70,7 @@ class ServiceState:
         damaged_at: Start of the damage that it did.
         failed: What judging it failed with, when that was said last; "" when it never did.
         past: What is remembered of its earlier days and good releases.
+        levels: What is usual while no release is under watch.
     """
 
     environment: EnvironmentName
@@ -81,11 +84,12 @@ class ServiceState:
     damaged_at: AwareDatetime | None = None
     failed: str = ""
     past: PastMemory = field(default_factory=PastMemory)
+    levels: AnomalyWatch = field(default_factory=AnomalyWatch)
 
     @property
     def is_waiting(self) -> bool:
         """Return whether the passing of time alone may make it say something."""
-        return bool(self.open or self.recoveries)
+        return bool(self.open or self.recoveries or self.window.pods)
 
 
 def new_service(environment: EnvironmentName, service: ServiceName) -> ServiceState:
@@ -182,6 +186,10 @@ def tick(state: ServiceState, rule: Rule, digest: str, now: datetime) -> Iterato
         if judged[0] is RecoveryKind.RECOVERED:
             state.past.recovered(now)
         yield _recovery(state, recovery.outcome, judged[0], judged[1], now)
+    if state.open or state.recoveries:
+        anomalies.skip(state.levels, state.window, rule, now)
+    else:
+        yield from anomalies.watch(state.levels, state.window, rule, state.environment, state.service, now)
 
 
 def failed(state: ServiceState, error: str, now: datetime) -> list[Said]:

@@ -11,7 +11,8 @@ from feature_store.rows import row_of
 from schemas.effect_messages import EFFECT_TYPES, said_at, said_id
 from schemas.effects import Effect, Said
 from schemas.errors import SchemaError
-from schemas.judgements import Suspicion
+from schemas.judgements import Anomaly, Suspicion
+from schemas.keys import SignalName
 from schemas.observations import (
     FreezeSet,
     KillSwitchSet,
@@ -24,6 +25,22 @@ from tests.feature_store import stories
 from tests.feature_store.script import START, Script
 
 
+def an_anomaly(script: Script) -> Anomaly:
+    return Anomaly(
+        id="an1",
+        environment=script.environment,
+        service=script.service,
+        signal=SignalName("errors"),
+        edge="checkout",
+        level=0.3,
+        expected=0.005,
+        p_value=1e-4,
+        since=START,
+        at=script.at(2),
+        text="errors as called by checkout 30 % where 0.5 % is usual",
+    )
+
+
 def everything() -> list[Said]:
     """Return at least one of each kind."""
     script = Script()
@@ -31,6 +48,7 @@ def everything() -> list[Said]:
         FreezeSet(environment=script.environment, until=script.at(60), by="ada", at=START, why="sale"),
         KillSwitchSet(environment=script.environment, is_on=True, by="ada", at=START),
         SettingsChanged(policy=default_policy(), digest="0f3a9c21d77e", at=START),
+        an_anomaly(script),
         SuspicionChanged(
             suspicion=Suspicion(
                 release=script.release,

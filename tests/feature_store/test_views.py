@@ -8,7 +8,10 @@ import pytest
 from feature_store.columns import COLUMNS
 from feature_store.releases import list_releases, release_row
 from feature_store.views import VIEWS, QueryError, connect, documentation
-from schemas.keys import ReleaseId
+from schemas.effects import Effect
+from schemas.judgements import Anomaly
+from schemas.keys import EnvironmentName, ReleaseId, ServiceName, SignalName
+from schemas.observations import LogPosition
 from tests.feature_store import stories
 from tests.feature_store.script import START, Script, write
 
@@ -178,3 +181,21 @@ def test_releases_are_listed_newest_first_and_by_place(tmp_path: Path) -> None:
 
 def test_an_unknown_release_has_no_row(tmp_path: Path) -> None:
     assert release_row(connect(tmp_path), ReleaseId("none")) is None
+
+
+def test_an_anomaly_is_read_without_any_release(tmp_path: Path) -> None:
+    anomaly = Anomaly(
+        id="an1",
+        environment=EnvironmentName("prod"),
+        service=ServiceName("cart"),
+        signal=SignalName("errors"),
+        level=0.3,
+        expected=0.005,
+        p_value=1e-4,
+        since=START,
+        at=START,
+    )
+    cause = LogPosition(topic="observations", partition=3, offset=7)
+    write(tmp_path, [Effect(key="prod/cart", cause=cause, index=0, said=anomaly)])
+    row = one(tmp_path, "SELECT * FROM anomalies")
+    assert (row["service"], row["signal"], row["level"]) == ("cart", "errors", 0.3)
