@@ -40,7 +40,10 @@ def folded(text: str) -> str:
     else:
         fault = next(filter(None, map(_named, lines[1:])), "")
         frame = next((found[1] for line in lines[1:] if (found := _AT.match(line))), "") or _go_frame(lines)
-    head = head.strip()[:_LONGEST_HEAD]
+    head = head.strip()
+    if len(head) > _LONGEST_HEAD and (fault or frame):
+        # Half a secret would no longer look like one, so the word that is cut goes as a whole.
+        head = head[:_LONGEST_HEAD].rpartition(" ")[0] or "<long>"
     if fault and fault not in head:
         head = f"{head}; {fault}"
     return f"{head} at {frame}" if frame else head
