@@ -11,7 +11,7 @@ import numpy as np
 
 from detectors.panels import Panel
 from detectors.sentences import counted, quantity
-from detectors.weighing import Weighed
+from detectors.weighing import Weighed, missing
 from schemas.signals import Direction, Signal, SignalKind
 
 Weighing = Callable[[Panel, Panel], float]
@@ -39,13 +39,19 @@ def turning_point(
     if not canary.exposure.sum() > 0:
         return ""
     is_convicted = weighed.log_e >= threshold
+    noun = "event"
+    if signal.kind is SignalKind.COUNTS and signal.direction is Direction.DOWN:
+        canary, noun, heard = missing(canary), "missing event", weighing
+
+        def weighing(changed: Panel, beside: Panel) -> float:
+            return heard(missing(changed), beside)
 
     def convicts(change: float) -> bool:
         return weighing(_changed(signal, canary, change), stable) >= threshold
 
     size = _turn(convicts, -_first_step(signal, weighed) if is_convicted else _first_step(signal, weighed))
     if signal.kind is SignalKind.COUNTS:
-        words = _of_counts(canary, size, is_convicted)
+        words = _of_counts(canary, size, is_convicted, noun)
     else:
         words = _of_levels(signal, canary, size, is_convicted)
     if is_convicted or weighed.log_e <= 0:
@@ -90,16 +96,16 @@ def _turn(convicts: Callable[[float], bool], step: float) -> float | None:
     return high
 
 
-def _of_counts(canary: Panel, size: float | None, is_convicted: bool) -> str:
+def _of_counts(canary: Panel, size: float | None, is_convicted: bool, noun: str) -> str:
     total, exposure = float(canary.events.sum()), float(canary.exposure.sum())
     if is_convicted:
         if size is None:
             return ""
         most = int(np.floor(max(total + size, 0.0)))
-        return f"with at most {counted(most, 'event')} instead of {total:,.0f} it would not have convicted"
+        return f"with at most {counted(most, noun)} instead of {total:,.0f} it would not have convicted"
     if size is None or total + size > exposure:
-        return f"no number of events in {exposure:,.0f} could convict yet"
-    return f"{counted(np.ceil(size), 'event')} more in these {exposure:,.0f} would have convicted"
+        return f"no number of {noun}s in {exposure:,.0f} could convict yet"
+    return f"{counted(np.ceil(size), noun)} more in these {exposure:,.0f} would have convicted"
 
 
 def _of_levels(signal: Signal, canary: Panel, size: float | None, is_convicted: bool) -> str:

@@ -66,6 +66,11 @@ def side_of(panel: Panel) -> Side:
     )
 
 
+def missing(panel: Panel) -> Panel:
+    """Return the exposure that had no event, as events."""
+    return Panel(np.maximum(panel.exposure - panel.events, 0.0), panel.exposure)
+
+
 def weigh(
     signal: Signal,
     canary: Panel,
@@ -87,7 +92,13 @@ def weigh(
     """
     match signal.kind:
         case SignalKind.COUNTS:
-            return _weigh_counts(signal, canary, stable, quiet, earlier)
+            if signal.direction is Direction.UP:
+                return _weigh_counts(signal, canary, stable, quiet, earlier)
+            # Fewer of what is good is more of what is missing from it: orders of visits, answers in time.
+            weighed = _weigh_counts(signal, missing(canary), missing(stable), missing(quiet), earlier)
+            before, beside = side_of(quiet), side_of(stable)
+            control = beside if beside.exposure > 0 else before
+            return replace(weighed, canary=side_of(canary), control=control, quiet=before)
         case SignalKind.MEANS | SignalKind.LEVELS:
             return _weigh_levels(signal, canary, stable, quiet, earlier, drift)
 

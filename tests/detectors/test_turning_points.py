@@ -1,17 +1,20 @@
 """What would have changed a verdict: the numbers that are named do turn it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from detectors.panels import Panel
 from detectors.turning_points import turning_point
-from detectors.weighing import Weighed, weigh
+from detectors.weighing import Weighed, missing, weigh
 from schemas.keys import SignalName
 from schemas.signals import Direction, Selector, Signal, SignalKind
 
 ANY = Selector(metric="any")
 ERRORS = Signal(name=SignalName("errors"), kind=SignalKind.COUNTS, events=ANY, exposure=ANY)
 MEMORY = Signal(name=SignalName("memory"), kind=SignalKind.LEVELS, events=ANY, unit="By")
+ORDERS = replace(ERRORS, name=SignalName("orders"), direction=Direction.DOWN)
 SUCCESS = Signal(name=SignalName("success"), kind=SignalKind.LEVELS, events=ANY, direction=Direction.DOWN)
 EARLIER = np.array([True, False])
 THRESHOLD = 6.0
@@ -53,6 +56,15 @@ def test_a_conviction_by_errors_says_how_few_would_have_passed() -> None:
     assert (
         told(ERRORS, counts(most / 8))[1].log_e < THRESHOLD <= told(ERRORS, counts((most + 2) / 8))[1].log_e
     )
+
+
+def test_fewer_of_what_is_good_convict_like_more_of_what_is_bad() -> None:
+    bad, good = counts(40.0), tuple(missing(panel) for panel in counts(40.0))
+    text, weighed = told(ORDERS, (good[0], good[1], good[2]))
+    assert weighed.log_e == told(ERRORS, bad)[1].log_e
+    assert (weighed.canary.level, weighed.control.level) == (0.96, 0.99)
+    assert text == told(ERRORS, bad)[0].replace(" events", " missing events")
+    assert told(ORDERS, bad)[1].log_e < 0
 
 
 def test_errors_that_do_not_convict_say_how_many_more_or_how_much_longer_would() -> None:
