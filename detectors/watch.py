@@ -14,6 +14,7 @@ from detectors.instrument import contradiction
 from detectors.kayenta import kayenta_findings
 from detectors.sentences import counted
 from detectors.sides import learn_template, sides
+from detectors.waiting import missing, reach, traffic_of
 from detectors.windows import ServiceWindow
 from schemas.instants import from_ms, to_ms
 from schemas.judgements import Evidence, Suspicion, VerdictKind
@@ -218,13 +219,15 @@ def _conclude(
     doubts = tuple(f.evidence.text for f in said if f.is_doubt)
     if doubts:
         return VerdictKind.INCONCLUSIVE, doubts
-    if passed * judge.interval >= judge.min_watch and spoken >= judge.min_intervals:
+    traffic = traffic_of(case, said)
+    wanted = missing(case, spoken, traffic)
+    if not wanted:
         strongest = tuple(f.evidence.text for f in said if f.can_convict)[:3]
         margins = f"in {counted(spoken, 'interval')} of {counted(heard, 'canary pod')}"
-        return VerdictKind.HEALTHY, (f"no damage beyond the margins {margins}", *strongest)
+        return VerdictKind.HEALTHY, (f"no damage beyond the margins {margins}{reach(traffic)}", *strongest)
     return VerdictKind.INCONCLUSIVE, (
-        f"the watch {'is over' if is_final else 'goes on'} with {counted(spoken, 'interval')} of the canary, "
-        f"{judge.min_intervals} of them and {judge.min_watch} of watching needed",
+        f"the watch {'is over' if is_final else 'goes on'} with {counted(spoken, 'interval')} of the canary; "
+        f"a verdict needs {' and '.join(wanted)}",
     )
 
 
