@@ -143,15 +143,23 @@ def _log_sum(values: Floats, axis: int | tuple[int, ...]) -> Floats:
     return np.asarray(np.log(np.exp(values - top).sum(axis=axis)) + np.squeeze(top, axis=axis))
 
 
-def _learn(past: Pairing | None, halves: Pairing | None) -> _Known:
-    """Return what is known of the lasting ratio and the wobble.
+Twin = tuple[float, float, float]
+"""One stable pod beside the others before the release: log of their lasting ratio, its chance error, and the
+squared CV of that ratio in units of a pod's wobble."""
 
-    Args:
-        past: The same two sides before the release; None where the canary is new.
-        halves: Stable pods against stable pods, where they tell more of the wobble; None without.
-    """
+
+def twin_of(pair: Pairing) -> Twin:
+    """Return how one stable pod compared with the others."""
+    return (*pair.center(), float(pair.share.mean()) / len(pair.x))
+
+
+def _learn(past: Pairing | None, halves: Pairing | None, twins: tuple[Twin, ...]) -> _Known:
+    """Return what is known of the lasting ratio and the wobble; the arguments are those of `ratio_log_e`."""
+    wobbles = np.log(WOBBLE_PRIOR)[:, None] + np.log(LASTING_PRIOR)[None, :]
+    if halves is not None and len(halves.x):
+        wobbles = wobbles + _told_by_halves(halves)
     center, spread = 0.0, FRESH_OFFSETS[0][0]
-    scales = FRESH_OFFSETS
+    scales = _as_twins_differ(twins, _counts_as(wobbles))
     if past is not None:
         scales = OWN_OFFSETS
         guess, error = past.center()
@@ -161,7 +169,6 @@ def _learn(past: Pairing | None, halves: Pairing | None) -> _Known:
     density = sum(weight / scale * np.exp(-0.5 * (offsets / scale) ** 2) for scale, weight in scales)
     prior = np.log(np.maximum(density * np.cosh(_KNOWN_STEPS), 1e-300))
     prior = prior - _log_sum(prior, 0)
-    wobbles = np.log(WOBBLE_PRIOR)[:, None] + np.log(LASTING_PRIOR)[None, :]
     weights = np.repeat(prior[:, None], len(WOBBLES), axis=1)
     if past is not None and len(past.x):
         told = beta_binomial_table(past.x, past.y, past.logit, past.share, offsets, WOBBLES).sum(axis=0)
@@ -169,13 +176,37 @@ def _learn(past: Pairing | None, halves: Pairing | None) -> _Known:
         evidence = _log_sum(weights, 0)
         weights = weights - evidence
         wobbles = wobbles + evidence[:, None] + _burst_gain(past)
-    if halves is not None and len(halves.x):
-        guess, error = halves.center()
-        nodes = guess + error * np.sinh(np.linspace(-2.5, 2.5, 15))
-        told = beta_binomial_table(halves.x, halves.y, halves.logit, halves.share, nodes, WOBBLES).sum(axis=0)
-        told = told + np.log(np.cosh(np.linspace(-2.5, 2.5, 15)))[:, None]
-        wobbles = wobbles + _log_sum(told, 0)[:, None] + _burst_gain(halves)
     return _Known(offsets, weights, wobbles - _log_sum(wobbles, (0, 1)))
+
+
+def _told_by_halves(halves: Pairing) -> Floats:
+    """Return log-likelihoods of wobbles and how they last, (wobbles, lasting)."""
+    steps = np.linspace(-2.5, 2.5, 15)
+    guess, error = halves.center()
+    ratios = guess + error * np.sinh(steps)
+    told = beta_binomial_table(halves.x, halves.y, halves.logit, halves.share, ratios, WOBBLES).sum(axis=0)
+    return _log_sum(told + np.log(np.cosh(steps))[:, None], 0)[:, None] + _burst_gain(halves)
+
+
+def _as_twins_differ(twins: tuple[Twin, ...], wobble: float) -> tuple[tuple[float, float], ...]:
+    """Return the fresh pod's scales with weights as the stable pods' lasting differences support them."""
+    if len(twins) < 2:
+        return FRESH_OFFSETS
+    guess, error, share = np.array(twins).T
+    logs = []
+    for scale, weight in FRESH_OFFSETS:
+        # Each pod is part of what the others are held against: of so many differences one is no news.
+        variance = scale**2 * len(twins) / (len(twins) - 1) + error**2 + wobble * share
+        told = -0.5 * (np.log(variance) + guess**2 / variance).sum() * (len(twins) - 1) / len(twins)
+        logs.append(np.log(weight) + told)
+    weights = np.exp(np.array(logs) - _log_sum(np.array(logs), 0))
+    return tuple((scale, float(weight)) for (scale, _), weight in zip(FRESH_OFFSETS, weights, strict=True))
+
+
+def _counts_as(wobbles: Floats) -> float:
+    """Return the mean squared CV that a pod's rate is taken to wobble by, given log weights."""
+    weights = np.exp(wobbles - _log_sum(wobbles, (0, 1)))
+    return float((weights * WOBBLES[_COUNTS_AS]).sum())
 
 
 def _burst_gain(past: Pairing) -> Floats:
@@ -186,8 +217,10 @@ def _burst_gain(past: Pairing) -> Floats:
 
 
 @lru_cache(maxsize=256)
-def _learnt(past: tuple[bytes, ...] | None, halves: tuple[bytes, ...] | None) -> _Known:
-    return _learn(_restored(past), _restored(halves))
+def _learnt(
+    past: tuple[bytes, ...] | None, halves: tuple[bytes, ...] | None, twins: tuple[Twin, ...]
+) -> _Known:
+    return _learn(_restored(past), _restored(halves), twins)
 
 
 def _restored(key: tuple[bytes, ...] | None) -> Pairing | None:
@@ -202,7 +235,11 @@ _COUNTS_AS = np.minimum(np.arange(len(WOBBLES))[:, None] + np.arange(len(LASTING
 
 
 def ratio_log_e(
-    live: Pairing, past: Pairing | None, halves: Pairing | None, margin: float
+    live: Pairing,
+    past: Pairing | None,
+    halves: Pairing | None,
+    margin: float,
+    twins: tuple[Twin, ...] = (),
 ) -> tuple[float, int, float]:
     """Return the log e-value of a ratio raised beyond the margin, what says most, and the wobble.
 
@@ -211,13 +248,15 @@ def ratio_log_e(
         past: The same two sides before the release; None where the canary is new.
         halves: Stable pods against stable pods, for their wobble; None without.
         margin: Log of the largest rise of the ratio that is no damage, at least 0.
+        twins: Each stable pod beside the others before the release, which tells how far a new one may differ.
 
     Returns:
         The log e-value that no single interval makes; the place in `live` of the interval that says most, -1
         for none; the mean squared CV that a pod's rate is taken to wobble by.
     """
-    known = _learnt(past.key() if past is not None else None, halves.key() if halves is not None else None)
-    counts_as = float((np.exp(known.wobbles) * WOBBLES[_COUNTS_AS]).sum())
+    keys = (past.key() if past is not None else None, halves.key() if halves is not None else None)
+    known = _learnt(*keys, () if past is not None else twins)
+    counts_as = _counts_as(known.wobbles)
     if not len(live.x):
         return 0.0, -1, counts_as
     nodes = _nodes(live)
