@@ -18,19 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.blips import capped
+from detectors.levels import LEAST_PAST, PRIOR_NOISE
 from detectors.likelihood_kernels import whitened_sums
 from detectors.mixtures import log_sum
 
 Floats = NDArray[np.float64]
 
-LEAST_PAST = 10
-"""Quiet intervals that a pod must share with its twins before its own past is believed."""
-
-PRIOR_NOISE = 0.03
-"""How far two minutes are taken to differ, relative to the level, before any has spoken."""
-
 PRIOR_FREEDOM = 4.0
-"""How many observations that guess is worth."""
+"""How many observations the guess at the noise is worth."""
 
 SHIFTS = np.exp(np.linspace(np.log(0.02), np.log(3.0), 20))
 """Shifts beyond the margin that are thought of, relative to the level."""

@@ -12,6 +12,12 @@ def log_sum(values: Floats) -> float:
     return top + float(np.log(np.exp(values - top).sum()))
 
 
+def log_sums(values: Floats, axis: int | tuple[int, ...]) -> Floats:
+    """Return the same along some axes, which vanish."""
+    top = values.max(axis=axis, keepdims=True)
+    return np.asarray(np.log(np.exp(values - top).sum(axis=axis)) + np.squeeze(top, axis=axis))
+
+
 def log_mean_pair(first: float, second: float) -> float:
     """Return the log of the mean of two e-values: an e-value again, whatever their dependence.
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.count_ratios import Pairing, Twin, pairing, ratio_log_e, twin_of
+from detectors.count_ratios import ratio_log_e
 from detectors.counts import rate_log_e, upper_rate
-from detectors.lasting_shifts import LEAST_PAST, lasting_shift_log_e
-from detectors.levels import Noise, own_past, quiet_noise, shift_log_e
+from detectors.lasting_shifts import lasting_shift_log_e
+from detectors.levels import LEAST_PAST, Noise, own_past, quiet_noise, shift_log_e
 from detectors.mixtures import log_mean_pair
+from detectors.pairings import Pairing, Twin, pairing, twin_of
 from detectors.panels import Panel
 from schemas.judgements import Side
 from schemas.signals import Direction, Signal, SignalKind

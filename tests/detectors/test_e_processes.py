@@ -4,9 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.count_ratios import Pairing, pairing, ratio_log_e
+from detectors.count_ratios import ratio_log_e
 from detectors.counts import rate_log_e
 from detectors.levels import Noise, quiet_noise, shift_log_e
+from detectors.pairings import Pairing, pairing
 from detectors.panels import Floats
 
 CALM = Noise(pod_spread=0.02, pod_freedom=8.0, noise=0.05, noise_freedom=8.0, lag=0.0)
