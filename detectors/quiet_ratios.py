@@ -24,15 +24,15 @@ WOBBLES: Floats = LEAST_WOBBLE * 3.0 ** np.arange(9, dtype=np.float64)
 """Squared CVs that a pod's rate may wobble by; each is three times the one before."""
 
 WOBBLE_PRIOR = np.array([0.50, 0.20, 0.10, 0.08, 0.05, 0.04, 0.02, 0.008, 0.002])
-"""Their weights. More on large ones takes longer to see a doubling; less trusts services that never burst yet."""
+"""Their weights. More on large ones takes longer to see a doubling; less trusts a calm hour too far."""
 
 LASTING = np.array([0.0, 0.5, 0.8, 27.0 / 29.0])
 """How wobbles may last: correlations of neighbouring minutes, such that sums of many minutes wobble 1, 3, 9
 and 28 times as much as if each wobbled by itself: steps of `WOBBLES`."""
 
 LASTING_PRIOR = np.array([0.97, 0.018, 0.009, 0.003])
-"""Their weights. With 0.85 on none, a doubling of a 1 % ratio was found in 78 of 100 simulated releases instead
-of 97; bursts that last are found out by the quiet time in either case."""
+"""Their weights. A rise that lasts looks like a burst that lasts: more on these costs much power, and the
+quiet time finds out those who do burst all the same."""
 
 OWN_OFFSETS = ((0.02, 0.77), (0.08, 0.20), (0.3, 0.03))
 """How two sides that both were there before may differ for long, in logarithms, with prior weights."""
