@@ -37,9 +37,9 @@ from streams.pod_minutes import Row, read_rows
 
 ALIKE = {
     "lag .8": Cell(lag=0.8),
-    "dispersion .3": Cell(dispersion=0.3),
-    "pods differ by 5 %": Cell(pods=0.05),
-    "spikes": Cell(tail="spikes"),
+    "dispersion 1": Cell(dispersion=1.0),
+    "pods differ by 20 %": Cell(pods=0.2),
+    "outages": Cell(outage=0.04),
 }
 """Releases that change nothing."""
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from detectors import count_ratios, evidence, lasting_shifts, levels, watch, weighing
-from detectors.blame import Ranking
+from detectors import count_ratios, counts, evidence, lasting_shifts, levels, quiet_ratios, watch, weighing
+from detectors.blame import Ranking, rank
 from schemas.policy import Rule
 from streams import environment_engine
 
@@ -60,12 +60,12 @@ def exchanged(parts: tuple[tuple[ModuleType, str, Any], ...]) -> Iterator[None]:
 def without(switch: Switch) -> Iterator[None]:
     """Leave one idea out while the context lasts."""
     # What was learnt from the quiet time is remembered, and was learnt with the idea, or without it.
-    count_ratios._learnt.cache_clear()
+    quiet_ratios._remembered.cache_clear()
     try:
         with exchanged(switch.parts):
             yield
     finally:
-        count_ratios._learnt.cache_clear()
+        quiet_ratios._remembered.cache_clear()
 
 
 def _signals(rule: Rule, **changed: Any) -> Rule:
@@ -85,9 +85,24 @@ def _uncapped(full: float, _: float) -> float:
     return full
 
 
+def _whole_shift(apart: Any, weight: Any, margin: float, noise: levels.Noise) -> tuple[float, int]:
+    """Return what `levels.shift_log_e` says, with the interval that says most in it."""
+    told = np.flatnonzero(np.isfinite(apart))
+    if not len(told):
+        return 0.0, -1
+    whitened = levels._whitened(apart, weight, told, noise.lag)
+    log_e = levels._log_e(*whitened, margin, noise, float(np.mean(weight[told])))
+    return log_e, int(told[np.argmax(apart[told])])
+
+
+def _by_himself(_: Any, candidate: environment_engine.Candidate, __: Ranking) -> Ranking:
+    """Return a ranking of one release, whatever its neighbours say."""
+    return replace(rank([candidate.suspicion]), is_clear=True)
+
+
 _quiet_noise = levels.quiet_noise
 _known_pairs = weighing._known_pairs
-_only_first = np.array([1.0] + [_NEVER] * (len(count_ratios.WOBBLE_PRIOR) - 1))
+_only_first = np.array([1.0] + [_NEVER] * (len(quiet_ratios.WOBBLE_PRIOR) - 1))
 _SAME = ((1e-3, 1.0),)
 
 SWITCHES: dict[str, Switch] = {
@@ -100,10 +115,10 @@ SWITCHES: dict[str, Switch] = {
                 "_PRIOR",
                 np.where(lasting_shifts._MEMORIES == 0.0, lasting_shifts._PRIOR, np.log(_NEVER)),
             ),
-            (count_ratios, "LASTING_PRIOR", np.array([1.0, _NEVER, _NEVER, _NEVER])),
+            (quiet_ratios, "LASTING_PRIOR", np.array([1.0, _NEVER, _NEVER, _NEVER])),
         ),
     ),
-    "dispersion": Switch("errors are taken for Poisson", ((count_ratios, "WOBBLE_PRIOR", _only_first),)),
+    "dispersion": Switch("errors are taken for Poisson", ((quiet_ratios, "WOBBLE_PRIOR", _only_first),)),
     "margin": Switch(
         "any change is damage, however small",
         rule=lambda rule: _signals(rule, margin_ratio=0.0, margin_floor=0.0),
@@ -112,8 +127,8 @@ SWITCHES: dict[str, Switch] = {
         "pods that nobody knows are taken to be alike",
         (
             (weighing, "quiet_noise", _alike),
-            (count_ratios, "FRESH_OFFSETS", _SAME),
-            (count_ratios, "OWN_OFFSETS", _SAME),
+            (quiet_ratios, "FRESH_OFFSETS", _SAME),
+            (quiet_ratios, "OWN_OFFSETS", _SAME),
         ),
     ),
     "own past": Switch(
@@ -128,6 +143,8 @@ SWITCHES: dict[str, Switch] = {
         (
             (lasting_shifts, "capped", _uncapped),
             (count_ratios, "capped", _uncapped),
+            (counts, "capped", _uncapped),
+            (weighing, "shift_log_e", _whole_shift),
         ),
     ),
     "presence": Switch(
@@ -146,10 +163,7 @@ SWITCHES: dict[str, Switch] = {
     ),
     "blame": Switch(
         "every release is judged by itself",
-        (
-            (environment_engine, "rank", lambda _: Ranking(suspects=(), is_clear=True, why="not ranked")),
-            (environment_engine, "_doubting", lambda *given: given[2]),
-        ),
+        ((environment_engine, "_doubting", _by_himself),),
         _everybody_for_himself,
         is_in_pairs=False,
     ),

@@ -53,4 +53,4 @@ def test_ablations_run_without_labels(tmp_path: Path, capsys: pytest.CaptureFixt
     assert found["shipped"]["changerca"]["f1"] is None
     assert found["shipped"]["changerca"]["aa_share"]["value"] == 0.0
     assert found["presence"]["pairs"] is None
-    assert found["shipped"]["pairs"]["spikes"]["n"] == 1
+    assert found["shipped"]["pairs"]["outages"]["n"] == 1
