@@ -115,6 +115,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--verdicts", type=Path)
     parser.add_argument("--aa", action="store_true", help="quiet pods posing as canaries")
     parser.add_argument(
+        "--replacing", action="store_true", help="with --aa: posing pods take the place of their own past"
+    )
+    parser.add_argument(
         "--through",
         choices=("engine", "kafka"),
         default="engine",
@@ -132,7 +135,7 @@ def main(arguments: list[str] | None = None) -> None:
     rows = read_rows(source)
     changes = changes_of(rows)
     if given.aa:
-        rows, changes = posing(rows, changes)
+        rows, changes = posing(rows, changes, given.replacing)
     print(f"{len(changes)} changes, {len(rows)} lines", file=sys.stderr)
     if given.through == "kafka":
         effects = effects_through_kafka(rows)

@@ -45,11 +45,19 @@ def changes_of(rows: list[Row]) -> list[Change]:
     return changes
 
 
-def posing(rows: list[Row], changes: list[Change]) -> tuple[list[Row], list[Change]]:
+def posing(
+    rows: list[Row], changes: list[Change], is_replacing: bool = False
+) -> tuple[list[Row], list[Change]]:
     """Return the A/A set: each stable pod as the canary of its service in its case's quiet minutes.
 
-    It poses from half of the quiet time on, in an environment of its own beside its true twins; what
-    it said before is left out, because a new pod has no past.
+    It poses from half of the quiet time on, in an environment of its own beside its true twins. As an added
+    pod, what it said before is left out, because a new pod has no past.
+
+    Args:
+        rows: All lines.
+        changes: All changes; the first of each case ends its quiet minutes.
+        is_replacing: The pod takes the place of another one instead, which said what itself said before and
+            is deleted when it begins to pose: a harder test, because a silence then costs a speaker.
     """
     ends: dict[str, int] = {}
     for change in changes:
@@ -69,9 +77,14 @@ def posing(rows: list[Row], changes: list[Change]) -> tuple[list[Row], list[Chan
             here: Row = {"kind": "deploy", "case": case, "environment": environment, "service": service}
             here |= {"change": environment, "ts": ready, "pod": pod, "what": "ready", "step": 0}
             posed.append(here)
+            before = f"{pod}-before"
+            if is_replacing:
+                posed.append({**here, "pod": before, "what": "deleted"})
             for row in known:
                 if row["pod"] != pod:
                     posed.append({**row, "environment": environment})
                 elif row["ts"] >= ready:
                     posed.append({**row, "environment": environment, "version": "v2"})
+                elif is_replacing:
+                    posed.append({**row, "environment": environment, "pod": before})
     return sorted(posed, key=lambda row: row["ts"]), changes

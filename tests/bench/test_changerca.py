@@ -54,9 +54,10 @@ def test_the_same_lines_give_the_same_verdicts_byte_for_byte(
     assert written[0] == written[1]
 
 
+@pytest.mark.parametrize("how", [(), ("--replacing",)], ids=["added", "replacing"])
 def test_quiet_pods_that_pose_as_canaries_are_not_rolled_back(
-    data: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, capsys: pytest.CaptureFixture[str], how: tuple[str, ...]
 ) -> None:
-    found = run(capsys, "--data", str(data), "--aa")
+    found = run(capsys, "--data", str(data), "--aa", *how)
     assert found["counts"] == {"pods": 6, "rolled_back": 0, "mute": 0, "mute_rolled_back": 0}
     assert found["share"] == 0.0
