@@ -11,6 +11,7 @@ return of what it has seen. It takes about 80 KiB a series: for the signals of a
 series of a cluster.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import cos, isfinite, log, pi, sin
 from typing import Any
@@ -20,6 +21,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from detectors import bank_alarms, bank_forecast, bank_novelty, bank_tails
+from detectors.bank_version import version_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -75,7 +77,8 @@ def _texture(numbers: Floats, texture: Floats, error: float) -> float:
     return float(nearest**0.5)
 
 
-@njit(cache=True)
+# Not kept by itself: it inlines other files, and `_score_batch` is kept under their version.
+@njit(cache=False)
 def _score_one(
     time_s: float,
     given: float,
@@ -120,33 +123,44 @@ def _score_one(
     return bank_alarms.score(numbers[bank_forecast.NUMBERS : OWN], readings, sharp, broad)
 
 
-@njit(cache=True)
-def _score_batch(
-    rows: Ints,
-    times_s: Floats,
-    values: Floats,
-    numbers: Floats,
-    season: Floats,
-    filter_: Floats,
-    past: Floats,
-    hours: Floats,
-    texture: Floats,
-    tails: Floats,
-    scores: Floats,
-) -> None:
-    for index in range(len(rows)):
-        row = rows[index]
-        scores[index] = _score_one(
-            times_s[index],
-            values[index],
-            numbers[row],
-            season[row],
-            filter_[row],
-            past[row],
-            hours[row],
-            texture[row],
-            tails[row],
-        )
+def _batch_kernel(version: int) -> Callable[..., None]:
+    """Return the kernel that scores a batch; `bank_version` says what the version is for."""
+
+    @njit(cache=True)
+    def score_batch(
+        rows: Ints,
+        times_s: Floats,
+        values: Floats,
+        numbers: Floats,
+        season: Floats,
+        filter_: Floats,
+        past: Floats,
+        hours: Floats,
+        texture: Floats,
+        tails: Floats,
+        scores: Floats,
+    ) -> None:
+        if version == 0:
+            return
+        for index in range(len(rows)):
+            row = rows[index]
+            scores[index] = _score_one(
+                times_s[index],
+                values[index],
+                numbers[row],
+                season[row],
+                filter_[row],
+                past[row],
+                hours[row],
+                texture[row],
+                tails[row],
+            )
+
+    kernel: Callable[..., None] = score_batch
+    return kernel
+
+
+_score_batch = _batch_kernel(version_of((bank_alarms, bank_forecast, bank_novelty, bank_tails)))
 
 
 _ROOMS: dict[str, tuple[int, ...]] = {

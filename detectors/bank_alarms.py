@@ -23,7 +23,7 @@ SHARP = 1.8
 """Surprise (-log10 of a chance) of the sharp statistics that is an alarm. Lower: more alarms, more of them
 false."""
 
-INTERRUPTING = 2.5
+INTERRUPTING = 3.0
 """Sharp surprise that is an alarm soon after another. Lower: an anomaly that goes on is told again and
 again."""
 

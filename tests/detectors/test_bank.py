@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from detectors import bank_alarms, bank_tails
 from detectors.bank import SERIES_BYTES, Bank
+from detectors.bank_version import version_of
 
 Floats = NDArray[np.float64]
 
@@ -120,3 +122,11 @@ def test_a_series_without_room_is_refused() -> None:
 def test_readings_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="expected one length"):
         Bank(1).update([0, 0], [0.0], [1.0])
+
+
+def test_kernels_have_another_version_once_a_constant_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules = (bank_alarms, bank_tails)
+    before = version_of(modules)
+    assert version_of(modules) == before > 0
+    monkeypatch.setattr(bank_alarms, "SHARP", 1.9)
+    assert version_of(modules) != before
