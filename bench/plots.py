@@ -90,7 +90,7 @@ def draw_delays(verdicts: dict[str, Path], labels: Path, file: Path) -> None:
         axes.set(title=name, xlabel="minutes since the release", ylim=(-2, 102))
     first = np.atleast_1d(panels)[0]
     first.set_ylabel("rolled back, %")
-    np.atleast_1d(panels)[-1].legend(loc="center right")
+    first.legend(loc="center right")
     _saved(figure, file)
 
 
@@ -141,11 +141,11 @@ def draw_ablations(found: dict[str, Any], file: Path) -> None:
     """Draw the figures without one idea at a time, with 95 % intervals."""
     names = list(found["without"])
     labels = ["as shipped", *(f"without {name}" for name in names[1:])]
-    figure, panels = plt.subplots(1, 4, figsize=(11, 4), sharey=True)
+    figure, panels = plt.subplots(1, 4, figsize=(12, 4), sharey=True)
     place = np.arange(len(names))
     for axes, (key, title) in zip(
         panels,
-        (("f1", "F1"), ("false_share", "good changes rolled back"), ("aa_share", "quiet pods rolled back")),
+        (("f1", "F1"), ("false_share", "good rolled back"), ("aa_share", "quiet pods")),
         strict=False,
     ):
         told = [found["without"][name]["changerca"][key] for name in names]
@@ -156,6 +156,7 @@ def draw_ablations(found: dict[str, Any], file: Path) -> None:
             [(one or {}).get("interval") for one in told],
         )
         axes.set_title(f"ChangeRCA: {title}", fontsize=9)
+        axes.set_xlim(0.0, 1.02 if key == "f1" else 0.25)
     _pair_bars(panels[3], place, [found["without"][name]["pairs"] for name in names])
     panels[0].set_yticks(place, labels)
     panels[0].invert_yaxis()
@@ -172,7 +173,7 @@ def _bars(axes: Axes, place: np.ndarray, values: list[Any], intervals: list[Any]
 
 
 def _pair_bars(axes: Axes, place: np.ndarray, pairs: list[Any]) -> None:
-    """Draw the mean share of harmless and of harmful generated releases that were rolled back."""
+    """Draw the share of generated releases rolled back: of the hardest harmful, of the worst harmless cell."""
     for at, cells in zip(place, pairs, strict=True):
         if cells is None:
             axes.text(0.02, at, "not concerned", va="center", fontsize=7, color="grey")
@@ -181,13 +182,9 @@ def _pair_bars(axes: Axes, place: np.ndarray, pairs: list[Any]) -> None:
         bad = [share for name, share in shares.items() if name.startswith("+")]
         good = [share for name, share in shares.items() if not name.startswith("+")]
         is_first = at == 0
-        axes.barh(
-            at - 0.17, np.mean(bad), color=_COLOURS[2], height=0.3, label="harmful" if is_first else None
-        )
-        axes.barh(
-            at + 0.17, np.mean(good), color=_COLOURS[1], height=0.3, label="harmless" if is_first else None
-        )
-    axes.set_title("pairs: rolled back", fontsize=9)
+        axes.barh(at - 0.17, min(bad), color=_COLOURS[2], height=0.3, label="harmful" if is_first else None)
+        axes.barh(at + 0.17, max(good), color=_COLOURS[1], height=0.3, label="harmless" if is_first else None)
+    axes.set_title("pairs: hardest harmful, worst harmless", fontsize=9)
     axes.legend(loc="lower right")
 
 
