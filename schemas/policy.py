@@ -45,8 +45,8 @@ class JudgeSettings:
         min_intervals: Nor before its canary spoke in so many intervals.
         quiet: How much of the time before a release tells what is normal.
         lateness: How long after an interval's end its samples may still come in.
-        silent_intervals: A canary that stays silent for so many intervals while its stable twins
-            speak is harmful.
+        silent_intervals: A canary's silence is weighed from so many intervals on in which its stable twins
+            spoke. Fewer finds dead canaries sooner; more spares services whose pods pause.
         skew: Samples whose time is further ahead of the log's time are refused: a clock is wrong.
         max_pods: Pods of one service beyond so many are counted together; bounds memory.
         method: Which rule convicts; `alpha` bounds false rollbacks under `anytime` only.
