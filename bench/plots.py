@@ -173,7 +173,7 @@ def _bars(axes: Axes, place: np.ndarray, values: list[Any], intervals: list[Any]
 
 
 def _pair_bars(axes: Axes, place: np.ndarray, pairs: list[Any]) -> None:
-    """Draw the share of generated releases rolled back: of the hardest harmful, of the worst harmless cell."""
+    """Draw the share of generated releases rolled back: of the hardest harmful, the worst harmless cell."""
     for at, cells in zip(place, pairs, strict=True):
         if cells is None:
             axes.text(0.02, at, "not concerned", va="center", fontsize=7, color="grey")
