@@ -9,6 +9,10 @@ below: everything else, repeats of an alarm among it.
 
 How long "long" is grows with the history of the series: an alarm about a series known for days silences
 others for hours. Within a floor the score rises with the surprise.
+
+The settings below were chosen on NAB's 58 files and on generated series, among 144 that differ little: NAB's
+score is 66.2 with these, 67.3 with the best for it, and 64.6 where each half of the files has the settings
+and the threshold that were best on the other half.
 """
 
 from math import log10

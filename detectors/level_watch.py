@@ -4,7 +4,7 @@ A signal's level in each closed interval is held against a slow, robust mean. Wh
 the signal's own margin, in units of the usual deviation (for counts, of chance as well), gets a p-value
 among all earlier intervals of that series. An anomaly is two intervals in a row that are both improbable.
 
-Light: 42 numbers a series. Blind to the time of day, to anything in the good direction, and to damage
+Light: 40 numbers a series, 320 bytes. Blind to the time of day, to anything in the good direction, and to damage
 that was there from the first hour. `bank` sees more and costs two hundred times the state.
 
 Source: the p-values are those of `bank_tails`, in coarser bins.
@@ -22,10 +22,10 @@ LOWEST, HIGHEST = -3.0, 5.0
 EXPONENT = 8.0
 """How fast chances fall beyond the largest departure seen; as in `bank_tails`."""
 
-IMPROBABLE = 1e-3
-"""P-value of an interval that may be half of an anomaly. Two in a row of independent ones come by chance
-once in a million intervals, two years of minutes; what is remembered from minute to minute comes more
-often."""
+IMPROBABLE = 1e-4
+"""P-value of an interval that may be half of an anomaly. Larger finds three times the errors sooner and
+tells two to three times as many false ones of series that remember from minute to minute; `docs/judge.md`
+has the figures."""
 
 LASTING = 2
 """Improbable intervals in a row that are an anomaly."""
