@@ -4,8 +4,8 @@ A signal's level in each closed interval is held against a slow, robust mean. Wh
 the signal's own margin, in units of the usual deviation (for counts, of chance as well), gets a p-value
 among all earlier intervals of that series. An anomaly is two intervals in a row that are both improbable.
 
-Light: 40 numbers a series, 320 bytes. Blind to the time of day, to anything in the good direction, and to damage
-that was there from the first hour. `bank` sees more and costs two hundred times the state.
+Light: 40 numbers a series, 320 bytes. Blind to the time of day, to anything in the good direction, and to
+damage that was there from the first hour. `bank` sees more and costs two hundred times the state.
 
 Source: the p-values are those of `bank_tails`, in coarser bins.
 """
