@@ -58,6 +58,7 @@ def draw_calibration(found: dict[str, Any], file: Path) -> None:
     theirs.set_title("Mann-Whitney test, a look a minute")
     ours.set_ylabel("harmless releases ever convicted")
     theirs.legend(loc="lower right")
+    ours.legend(ours.lines[-1:], ["quiet pods that spoke"], loc="upper left")
     _saved(figure, file)
 
 
