@@ -56,6 +56,10 @@ class NotFoundError(PermanentActionError):
     """There is no such object."""
 
 
+class UnservedTypeError(NotFoundError):
+    """The cluster does not know the type of object."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
     """Whether we may do something in a namespace."""
@@ -299,7 +303,8 @@ def _explained(what: str, status: int, body: Any, headers: Any) -> ActionError:
     if status in (409, 422):
         return ConflictError(text)
     if status == 404:
-        return NotFoundError(text)
+        # A type that is not served is answered with bare text instead of a `Status`.
+        return NotFoundError(text) if reason else UnservedTypeError(text)
     # 410: the list changed too much between two of its pages.
     if status in (410, 429) or status >= 500:
         asked = (headers or {}).get("Retry-After") or (told.get("details") or {}).get("retryAfterSeconds")

@@ -12,6 +12,10 @@ from actions.kubernetes_verb import Verb, what
 from actions.verb_delete_pod import DeletePod
 from actions.verb_pause import Pause
 from actions.verb_restart import Restart
+from actions.verb_rollout_abort import AbortRollout
+from actions.verb_rollout_pause import PauseRollout
+from actions.verb_rollout_promote import PromoteRollout
+from actions.verb_rollout_undo import UndoRollout
 from actions.verb_run_job import RunJob
 from actions.verb_scale import Scale
 from actions.verb_set_config import SetConfig
@@ -28,6 +32,10 @@ VerbType = (
     | type[DeletePod]
     | type[RunJob]
     | type[SetConfig]
+    | type[UndoRollout]
+    | type[PromoteRollout]
+    | type[PauseRollout]
+    | type[AbortRollout]
 )
 
 SERVED: tuple[TargetKind, ...] = tuple(kind for kind in TargetKind if kind is not TargetKind.PROCESSES)
@@ -67,17 +75,24 @@ class KubernetesTargets:
 
 def verb_for(command: CommandKind, kind: TargetKind) -> VerbType:
     """Return what carries out commands of a kind; it says itself what it can be done to."""
+    is_rollout = kind is TargetKind.ROLLOUT
     match command:
+        case CommandKind.UNDO if is_rollout:
+            return UndoRollout
         case CommandKind.UNDO:
             return UndoRevision if kind in UndoRevision.kinds else Deployments
         case CommandKind.PROMOTE:
-            return Deployments
+            return PromoteRollout if is_rollout else Deployments
+        case CommandKind.PROMOTE_STEP:
+            return PromoteRollout
+        case CommandKind.ABORT | CommandKind.RETRY:
+            return AbortRollout
         case CommandKind.RESTART:
             return Restart
         case CommandKind.SCALE:
             return Scale
         case CommandKind.PAUSE | CommandKind.RESUME:
-            return Pause
+            return PauseRollout if is_rollout else Pause
         case CommandKind.DELETE_POD:
             return DeletePod
         case CommandKind.RUN_JOB:

@@ -57,6 +57,9 @@ class Processes:
                 | CommandKind.DELETE_POD
                 | CommandKind.RUN_JOB
                 | CommandKind.SET_CONFIG
+                | CommandKind.ABORT
+                | CommandKind.RETRY
+                | CommandKind.PROMOTE_STEP
             ):
                 raise RefusedActionError(
                     f"{command.kind} of {command.target.key}: local processes know undo and promote alone"

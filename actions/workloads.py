@@ -65,8 +65,8 @@ class Workload:
                 return missing_of_stateful_set(self.body)
             case TargetKind.DAEMON_SET:
                 return missing_of_daemon_set(self.body)
-            case TargetKind.CRON_JOB | TargetKind.CONFIG_MAP | TargetKind.PROCESSES:
-                raise PermanentActionError(f"a {self.kind} has no rollout")
+            case TargetKind.CRON_JOB | TargetKind.CONFIG_MAP | TargetKind.PROCESSES | TargetKind.ROLLOUT:
+                raise PermanentActionError(f"a {self.kind} is no workload of Kubernetes itself")
             case _:
                 assert_never(self.kind)
 

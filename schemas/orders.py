@@ -16,7 +16,7 @@ from schemas.keys import (
     TemplateHash,
 )
 from schemas.releases import Target
-from schemas.verbs import ConfigChange, PodDeletion, Scaling
+from schemas.verbs import ConfigChange, PodDeletion, Scaling, StepPromotion
 
 
 class Playbook(StrEnum):
@@ -139,6 +139,9 @@ class CommandKind(StrEnum):
     DELETE_POD = "delete_pod"
     RUN_JOB = "run_job"
     SET_CONFIG = "set_config"
+    ABORT = "abort"
+    RETRY = "retry"
+    PROMOTE_STEP = "promote_step"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +156,7 @@ class Command:
         scaling: For SCALE.
         pod: For DELETE_POD; the target is the workload that the pod belongs to.
         config: For SET_CONFIG.
+        step: For PROMOTE_STEP.
         timeout_s: Seconds in which the change must have taken effect, a Job have ended; 0 leaves it to
             the executor.
     """
@@ -172,6 +176,7 @@ class Command:
     scaling: Scaling | None = None
     pod: PodDeletion | None = None
     config: ConfigChange | None = None
+    step: StepPromotion | None = None
     timeout_s: int = 0
 
     def __post_init__(self) -> None:
@@ -200,7 +205,16 @@ def _lacking(command: Command) -> str:
             return "" if command.pod else "pod"
         case CommandKind.SET_CONFIG:
             return "" if command.config else "key and value"
-        case CommandKind.RESTART | CommandKind.PAUSE | CommandKind.RESUME | CommandKind.RUN_JOB:
+        case CommandKind.PROMOTE_STEP:
+            return "template" if not command.template else "" if command.step else "step"
+        case (
+            CommandKind.RESTART
+            | CommandKind.PAUSE
+            | CommandKind.RESUME
+            | CommandKind.RUN_JOB
+            | CommandKind.ABORT
+            | CommandKind.RETRY
+        ):
             return ""
         case _:
             assert_never(command.kind)

@@ -10,7 +10,7 @@ from schemas.keys import NO_TEMPLATE, EnvironmentName, ReleaseId, ServiceName, T
 
 
 class TargetKind(StrEnum):
-    """What kind of thing an action changes; the first three and the last run services."""
+    """What kind of thing an action changes; all but CronJob and ConfigMap run services."""
 
     DEPLOYMENT = "deployment"
     STATEFUL_SET = "statefulset"
@@ -18,6 +18,7 @@ class TargetKind(StrEnum):
     CRON_JOB = "cronjob"
     CONFIG_MAP = "configmap"
     PROCESSES = "processes"
+    ROLLOUT = "rollout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

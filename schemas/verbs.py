@@ -72,5 +72,20 @@ class ConfigChange:
             raise ValueError(f"a {self.restart.kind} cannot be restarted, expected {', '.join(RESTARTABLE)}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPromotion:
+    """One step of a progressive rollout that is to be behind it.
+
+    Attributes:
+        step: Its place among the steps, from 0; 0 where a strategy has no steps, as blue-green has not.
+    """
+
+    step: int
+
+    def __post_init__(self) -> None:
+        if self.step < 0:
+            raise ValueError(f"step is {self.step}, expected a place from 0")
+
+
 RESTARTABLE = (TargetKind.DEPLOYMENT, TargetKind.STATEFUL_SET, TargetKind.DAEMON_SET)
 """What runs pods from a template."""

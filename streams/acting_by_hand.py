@@ -101,6 +101,7 @@ def _command(kind: CommandKind, target: Target, given: Given, said: dict[str, An
         scaling=said.get("scaling"),
         pod=said.get("pod"),
         config=said.get("config"),
+        step=said.get("step"),
     )
 
 
@@ -164,6 +165,16 @@ def uid_of(namespace: str, pod: str) -> str:
     from actions.kubernetes_resources import PODS
 
     return str(_api().read(f"look at pod {namespace}/{pod}", PODS, namespace, pod)["metadata"]["uid"])
+
+
+def waiting_of(target: Target) -> tuple[TemplateHash, int]:
+    """Return which template a Rollout asks for now, and the place of the step that it is at."""
+    from actions.kubernetes_resources import ROLLOUTS
+    from actions.rollout_status import Rollout
+
+    name = f"look at rollout {target.namespace}/{target.workload}"
+    rollout = Rollout(body=_api().read(name, ROLLOUTS, target.namespace, target.workload), kept=[])
+    return rollout.newest, rollout.step or 0
 
 
 def _api() -> Any:

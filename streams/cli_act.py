@@ -8,8 +8,8 @@ from schemas.errors import SettingsError
 from schemas.keys import TemplateHash
 from schemas.orders import CommandKind
 from schemas.releases import TargetKind
-from schemas.verbs import RESTARTABLE, ConfigChange, PodDeletion, Scaling
-from streams.acting_by_hand import Given, act, uid_of
+from schemas.verbs import RESTARTABLE, ConfigChange, PodDeletion, Scaling, StepPromotion
+from streams.acting_by_hand import Given, act, uid_of, waiting_of
 from streams.target_text import read_target
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ TargetText = Annotated[str, typer.Argument(metavar="TARGET", help="KIND:CLUSTER/
 Environment = Annotated[str, typer.Option(help="deployment.environment.name that it belongs to.")]
 Service = Annotated[str, typer.Option(help="service.name; default: the target's name.")]
 Expect = Annotated[str, typer.Option(help="Refuse unless this template runs.")]
+Template = Annotated[str, typer.Option(help="Its hash; default: what the Rollout asks for now.")]
 Timeout = Annotated[str, typer.Option(help="How long it may take, such as 90s or 20m.")]
 By = Annotated[str, typer.Option(help="Who acts; default: the login name.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Ask KUBECONFIG's API server, change nothing.")]
@@ -103,7 +104,7 @@ def pause(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Stop a Deployment's rollout where it is."""
+    """Stop the rollout of a Deployment or Rollout where it is."""
     act(CommandKind.PAUSE, target, Given(**_shared(locals())))
 
 
@@ -164,6 +165,78 @@ def run_job(
 
 
 @app.command()
+def abort(
+    target: TargetText,
+    environment: Environment,
+    service: Service = "",
+    expect: Expect = "",
+    timeout: Timeout = "10m",
+    by: By = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Take a Rollout's traffic back to its stable template."""
+    act(CommandKind.ABORT, target, Given(**_shared(locals())))
+
+
+@app.command()
+def retry(
+    target: TargetText,
+    environment: Environment,
+    service: Service = "",
+    expect: Expect = "",
+    timeout: Timeout = "10m",
+    by: By = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Start a Rollout's aborted update again."""
+    act(CommandKind.RETRY, target, Given(**_shared(locals())))
+
+
+@app.command()
+def promote(
+    target: TargetText,
+    environment: Environment,
+    template: Template = "",
+    step: Annotated[int, typer.Option(help="Place of the step, from 0; default: the one it is at.")] = -1,
+    service: Service = "",
+    expect: Expect = "",
+    timeout: Timeout = "10m",
+    by: By = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Let a Rollout go past one step."""
+    given = Given(**_shared(locals()))
+    found, at = _waiting(target) if not template or step < 0 else ("", 0)
+    past = StepPromotion(step=step if step >= 0 else at)
+    act(CommandKind.PROMOTE_STEP, target, given, template=TemplateHash(template or found), step=past)
+
+
+@app.command()
+def promote_full(
+    target: TargetText,
+    environment: Environment,
+    template: Template = "",
+    service: Service = "",
+    expect: Expect = "",
+    timeout: Timeout = "10m",
+    by: By = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Promote a template in full, past all steps, pauses and analyses."""
+    given = Given(**_shared(locals()))
+    newest = template or _waiting(target)[0]
+    act(CommandKind.PROMOTE, target, given, template=TemplateHash(newest))
+
+
+@app.command()
 def set_config(
     target: TargetText,
     key: Annotated[str, typer.Argument(help="Key in the ConfigMap.")],
@@ -185,6 +258,10 @@ def set_config(
     except ValueError as error:
         raise SettingsError(str(error)) from error
     act(CommandKind.SET_CONFIG, target, given, config=change)
+
+
+def _waiting(target: str) -> tuple[str, int]:
+    return waiting_of(read_target(target, (TargetKind.ROLLOUT,)))
 
 
 def _shared(given: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from streams.kafka_log import LogWriter
 from streams.settings import read_settings
 from streams.target_text import read_target
 
+_RUNNING = (*RESTARTABLE, TargetKind.ROLLOUT, TargetKind.PROCESSES)
+
 app = typer.Typer(help="For pipelines: tell Suture of a deployment.", no_args_is_help=True)
 
 
@@ -49,7 +51,7 @@ def deploy(
         url=url,
         template=TemplateHash(template),
         rollback_template=TemplateHash(rollback_template),
-        target=read_target(target, (*RESTARTABLE, TargetKind.PROCESSES)) if target else None,
+        target=read_target(target, _RUNNING) if target else None,
         is_upgrade=upgrade,
     )
     value, headers = write_record(event)
