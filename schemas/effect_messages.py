@@ -62,6 +62,19 @@ def verdict_event(effect: Effect, verdict: Verdict) -> bytes:
     return _event(effect, VERDICT_TYPE, verdict)
 
 
+def read_verdict(value: bytes | None) -> Verdict:
+    """Return the verdict that a message of the topic `verdicts` holds.
+
+    Raises:
+        SchemaError: it is not a CloudEvent of a verdict, or its data are not what the type promises.
+    """
+    found = read_envelope(value)
+    if found.get("type") != VERDICT_TYPE:
+        raise SchemaError(f"type is not {VERDICT_TYPE}")
+    verdict: Verdict = from_python_json(Verdict, found.get("data"))
+    return verdict
+
+
 def cloud_event(effect: Effect) -> bytes:
     """Return an effect as a CloudEvent in JSON."""
     return _event(effect, _TYPE_OF[type(effect.said)], effect.said)

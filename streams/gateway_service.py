@@ -1,4 +1,4 @@
-"""The gateway's process: the HTTP application on a socket, with Kafka behind it."""
+"""The gateway's process: the HTTP application on a socket, with Kafka behind it, to which it also listens."""
 
 import asyncio
 
@@ -7,7 +7,9 @@ import uvicorn
 from schemas.errors import SettingsError
 from streams.gateway import create_app
 from streams.kafka_publisher import KafkaPublisher
+from streams.release_verdicts import ReleaseVerdicts
 from streams.settings import Settings
+from streams.verdict_reader import VerdictReader, follow
 
 
 def run_gateway(settings: Settings) -> None:
@@ -24,6 +26,10 @@ def run_gateway(settings: Settings) -> None:
 
 async def _serve(settings: Settings, host: str, port: int) -> None:
     async with KafkaPublisher(settings.bootstrap, settings.prefix) as publisher:
-        app = create_app(publisher, settings.tokens, is_ready=publisher.is_ready)
+        verdicts, reader = ReleaseVerdicts(), VerdictReader(settings)
+        app = create_app(publisher, settings.tokens, verdicts=verdicts, is_ready=publisher.is_ready)
         config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)
-        await uvicorn.Server(config).serve()
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(follow(verdicts, reader.read))
+            await uvicorn.Server(config).serve()
+            following.cancel()

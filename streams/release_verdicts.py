@@ -1,0 +1,180 @@
+"""What is held of each release right now: the newest verdicts, kept for whoever asks over HTTP.
+
+A redeploy of a version is another release: until it is judged, the verdict of the earlier one says
+nothing about it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from schemas.judgements import Verdict, VerdictKind
+from schemas.keys import NO_TEMPLATE, EnvironmentName, ReleaseId, ServiceName, TemplateHash
+from schemas.observations import ReleaseStarted
+
+MOST_RELEASES = 10_000
+"""Releases that are remembered; those that were heard of first are forgotten first."""
+
+_Key = tuple[EnvironmentName, ServiceName, str]
+
+
+class Standing(StrEnum):
+    """A verdict's kinds, and `unknown` where no release is known that it could be about."""
+
+    HEALTHY = "healthy"
+    HARMFUL = "harmful"
+    INCONCLUSIVE = "inconclusive"
+    NODATA = "nodata"
+    BROKEN = "broken"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseVerdict:
+    """The answer about one version of one service in one environment.
+
+    Attributes:
+        verdict: What is held of it. Before the first verdict of a known release: inconclusive.
+        is_final: The watch is over.
+        reasons: Sentences, strongest first.
+        release: Id of the release; "" when none is known.
+        template: Hash of its pod template; "" when the deploy event did not say.
+        ordinal: 1 for its first verdict, 0 before.
+        confidence: For harmful, in [0, 1); else 0.
+        at: Instant of the verdict, in the log's time.
+        first_bad_at: Start of the first interval that counts against it, for harmful.
+    """
+
+    verdict: Standing
+    is_final: bool
+    reasons: tuple[str, ...]
+    environment: str
+    service: str
+    version: str
+    release: str = ""
+    template: str = ""
+    ordinal: int = 0
+    confidence: float = 0.0
+    at: datetime | None = None
+    first_bad_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Known:
+    release: ReleaseId
+    started_at: datetime
+    template: TemplateHash
+    verdict: Verdict | None = None
+
+
+class ReleaseVerdicts:
+    """The newest release of each version, with its newest verdict.
+
+    Args:
+        most: How many versions are remembered.
+    """
+
+    def __init__(self, most: int = MOST_RELEASES) -> None:
+        self._most = most
+        self._known: dict[_Key, _Known] = {}
+        self.is_current = False
+        """Whether everything that stands in the log was learned; what is behind answers `unknown`."""
+
+    def learn(self, fact: ReleaseStarted | Verdict) -> None:
+        """Take in a deploy or a verdict; a repeat changes nothing."""
+        if isinstance(fact, Verdict):
+            self._judged(fact)
+        else:
+            self._started(fact)
+
+    def answer(
+        self, environment: EnvironmentName, service: ServiceName, version: str, template: str = ""
+    ) -> ReleaseVerdict:
+        """Return what is held of a version.
+
+        Args:
+            environment: Where.
+            service: Of what.
+            version: Which.
+            template: Hash of the pod template that is asked about; "" for any.
+        """
+        known = self._known.get((environment, service, version))
+        because = ""
+        if not self.is_current:
+            because = "verdicts cannot be read at the moment"
+        elif known is None:
+            because = "no deploy of this version to this environment is known"
+        elif template and known.template and template != known.template:
+            because = f"the newest deploy of this version that is known is of template {known.template}"
+        if because or known is None:
+            return ReleaseVerdict(
+                verdict=Standing.UNKNOWN,
+                is_final=False,
+                reasons=(because,),
+                environment=environment,
+                service=service,
+                version=version,
+            )
+        verdict = known.verdict
+        return ReleaseVerdict(
+            verdict=Standing.INCONCLUSIVE if verdict is None else _standing(verdict.kind),
+            is_final=verdict is not None and verdict.is_final,
+            reasons=("the watch has begun, nothing is held of it yet",)
+            if verdict is None
+            else verdict.reasons,
+            environment=environment,
+            service=service,
+            version=version,
+            release=known.release,
+            template=known.template,
+            ordinal=0 if verdict is None else verdict.ordinal,
+            confidence=0.0 if verdict is None else verdict.confidence,
+            at=None if verdict is None else verdict.at,
+            first_bad_at=None if verdict is None else verdict.first_bad_at,
+        )
+
+    def _started(self, fact: ReleaseStarted) -> None:
+        release = fact.release
+        key = (release.environment, release.service, release.version)
+        known = self._known.get(key)
+        if known is not None and known.release != release.id and known.started_at > release.started_at:
+            return
+        verdict = known.verdict if known is not None and known.release == release.id else None
+        self._keep(
+            key,
+            _Known(
+                release=release.id,
+                started_at=release.started_at,
+                template=release.template,
+                verdict=verdict,
+            ),
+        )
+
+    def _judged(self, verdict: Verdict) -> None:
+        key = (verdict.environment, verdict.service, verdict.version)
+        known = self._known.get(key)
+        if known is not None and known.release == verdict.release:
+            if known.verdict is None or known.verdict.ordinal <= verdict.ordinal:
+                known.verdict = verdict
+            return
+        if known is None:
+            # Its deploy is not kept any more, or comes later. Of another release than the known one a
+            # verdict is not taken: a deploy is read before what is held of it.
+            self._keep(
+                key,
+                _Known(
+                    release=verdict.release,
+                    started_at=verdict.at,
+                    template=NO_TEMPLATE,
+                    verdict=verdict,
+                ),
+            )
+
+    def _keep(self, key: _Key, known: _Known) -> None:
+        self._known[key] = known
+        while len(self._known) > self._most:
+            del self._known[next(iter(self._known))]
+
+
+def _standing(kind: VerdictKind) -> Standing:
+    return Standing(kind.value)
