@@ -41,6 +41,7 @@ class ObjectServer:
         requests: What came, oldest first.
         refuse_next: Answers to give instead of the next ones.
         logs: Text by path.
+        unserved: Beginnings of paths of types that are not there.
         lost: Which request's answer gets lost, counted from 0; what it asked for is done all the same.
     """
 
@@ -52,6 +53,7 @@ class ObjectServer:
         self.logs: dict[str, str] = {}
         self.version = 100
         self.lost: int | None = None
+        self.unserved: list[str] = []
 
     def writes(self) -> list[Json]:
         """Return the requests that were no reading."""
@@ -63,12 +65,14 @@ class ObjectServer:
             return self.refuse_next.pop(0)
         if path in self.logs:
             return 200, self.logs[path]
+        if any(path.startswith(root) for root in self.unserved):
+            return 404, "404 page not found"
         if method == "POST":
             return self._create(f"{path}/{body['metadata']['name']}", query, body)
         if method == "GET" and path not in self.objects and path.rpartition("/")[2].endswith("s"):
             here = [one for place, one in self.objects.items() if place.rpartition("/")[0] == path]
             return 200, {"metadata": {}, "items": self.lists.get(path, here)}
-        owner = path.removesuffix("/scale")
+        owner = path.removesuffix("/scale").removesuffix("/status")
         if owner not in self.objects:
             return 404, a_status(404, "NotFound", f"{path} not found")
         found = self.objects[owner]
