@@ -71,7 +71,7 @@ def test_the_first_release_ever_without_anything_to_compare_is_never_harmful_by_
 def test_a_canary_with_hardly_any_traffic_is_not_enough_evidence_and_says_how_much_is_missing(
     scene: Scene,
 ) -> None:
-    play(scene, steadily(scene, requests=1))
+    play(scene, steadily(scene, requests=0.5))
     assert scene.looks[-1].is_final
     assert scene.looks[-1].kind is VerdictKind.INCONCLUSIVE
     assert "more requests to see errors of" in scene.looks[-1].reasons[0]
