@@ -87,6 +87,30 @@ def test_what_cannot_be_ordered_is_said(server: ObjectServer, arguments: list[st
     assert server.requests == []
 
 
+def test_what_a_rollout_waits_at_is_looked_up_unless_it_is_named(server: ObjectServer) -> None:
+    path = "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/web"
+    status = {"observedGeneration": "1", "currentPodHash": "new", "stableRS": "old", "currentStepIndex": 1}
+    server.objects[path] = {
+        "metadata": {"name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "3", "generation": 1},
+        "spec": {
+            "selector": {"matchLabels": {"app": "web"}},
+            "strategy": {"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}},
+        },
+        "status": {**status, "pauseConditions": [{"reason": "CanaryPauseStep"}], "controllerPause": True},
+    }
+    place = ["rollout:default/shop/web", "--environment=prod", "--dry-run"]
+    assert "template new promoted past step 1" in act("promote", *place).stdout
+    assert "template new promoted in full" in act("promote-full", *place).stdout
+    assert "update to template new aborted" in act("abort", *place).stdout
+    assert "shop/web: " in act("retry", *place).stdout
+    early = act("promote", *place, "--template=new", "--step=2")
+    assert (early.exit_code, "not at step 2 yet" in early.stdout) == (3, True)
+    stale = act("promote-full", *place, "--template=older")
+    assert (stale.exit_code, "template new is asked for by now" in stale.stdout) == (3, True)
+    wrong = act("promote", "deployment:default/shop/web", "--environment=prod", "--dry-run")
+    assert "KIND rollout" in str(wrong.exception)
+
+
 def test_the_role_is_valid_and_holds_only_what_is_asked_for() -> None:
     printed = CliRunner().invoke(
         app, ["rbac", "--namespace=shop", "--verbs=delete-pod", "--kinds=statefulset"]
