@@ -4,17 +4,18 @@ A redeploy of a version is another release: until it is judged, the verdict of t
 nothing about it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from schemas.judgements import Verdict, VerdictKind
+from schemas.judgements import Verdict
 from schemas.keys import NO_TEMPLATE, EnvironmentName, ReleaseId, ServiceName, TemplateHash
 from schemas.observations import ReleaseStarted
 
 MOST_RELEASES = 10_000
 """Releases that are remembered; those that were heard of first are forgotten first."""
 
+_NOTHING_YET = ("the watch has begun, nothing is held of it yet",)
 _Key = tuple[EnvironmentName, ServiceName, str]
 
 
@@ -117,11 +118,9 @@ class ReleaseVerdicts:
             )
         verdict = known.verdict
         return ReleaseVerdict(
-            verdict=Standing.INCONCLUSIVE if verdict is None else _standing(verdict.kind),
+            verdict=Standing.INCONCLUSIVE if verdict is None else Standing(verdict.kind.value),
             is_final=verdict is not None and verdict.is_final,
-            reasons=("the watch has begun, nothing is held of it yet",)
-            if verdict is None
-            else verdict.reasons,
+            reasons=_NOTHING_YET if verdict is None else verdict.reasons,
             environment=environment,
             service=service,
             version=version,
@@ -150,7 +149,9 @@ class ReleaseVerdicts:
             ),
         )
 
-    def _judged(self, verdict: Verdict) -> None:
+    def _judged(self, said: Verdict) -> None:
+        # The evidence is most of a verdict, and not asked for.
+        verdict = replace(said, evidence=())
         key = (verdict.environment, verdict.service, verdict.version)
         known = self._known.get(key)
         if known is not None and known.release == verdict.release:
@@ -171,10 +172,7 @@ class ReleaseVerdicts:
             )
 
     def _keep(self, key: _Key, known: _Known) -> None:
+        self._known.pop(key, None)
         self._known[key] = known
         while len(self._known) > self._most:
             del self._known[next(iter(self._known))]
-
-
-def _standing(kind: VerdictKind) -> Standing:
-    return Standing(kind.value)

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.codec import from_json, to_json
 from schemas.effect_messages import read_verdict, verdict_event
@@ -134,6 +136,36 @@ def test_no_more_than_so_many_releases_are_remembered() -> None:
         verdicts.learn(ReleaseStarted(release=release))
     kinds = [verdicts.answer(PROD, CART, str(number)).verdict for number in range(3)]
     assert kinds == [Standing.UNKNOWN, Standing.INCONCLUSIVE, Standing.INCONCLUSIVE]
+
+
+starts = st.lists(
+    st.builds(
+        lambda name, hours, version: replace(
+            deployed(f"r{name}", NOW + timedelta(hours=hours)).release, version=version
+        ),
+        name=st.integers(0, 5),
+        hours=st.integers(0, 3),
+        version=st.sampled_from("23"),
+    ),
+    unique_by=lambda release: release.id,
+    max_size=6,
+)
+
+
+@given(starts, st.data())
+def test_reading_the_log_from_its_beginning_again_changes_no_answer(
+    releases: list[Release], data: st.DataObject
+) -> None:
+    announced = [ReleaseStarted(release=one) for one in releases if data.draw(st.booleans())]
+    said = [
+        judged(one, data.draw(st.sampled_from(VerdictKind)), ordinal=ordinal)
+        for one in releases
+        for ordinal in range(1, 1 + data.draw(st.integers(0, 2)))
+    ]
+    log: list[ReleaseStarted | Verdict] = [*announced, *said]
+    once, twice = knowing(*log), knowing(*log, *log)
+    for version in "23":
+        assert once.answer(PROD, CART, version) == twice.answer(PROD, CART, version)
 
 
 def test_while_the_log_cannot_be_read_nothing_is_known() -> None:
