@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from detectors.call_graph import callers_of
 from detectors.level_watch import WatchedLevel
 from detectors.panels import Floats, edges_of, panel
 from detectors.sentences import quantity
@@ -97,6 +98,7 @@ def watch(
                         p_value=watched.worst,
                         since=since,
                         at=now,
+                        callers=callers_of(window, rule),
                         text=_text(signal, edge, float(levels[index]), expected, watched.worst),
                     )
                 )

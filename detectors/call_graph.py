@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from detectors.matching import selector_key
 from detectors.windows import ServiceWindow
-from schemas.judgements import Suspicion
+from schemas.judgements import Anomaly, Suspicion
 from schemas.keys import ServiceName
 from schemas.policy import Rule
 
@@ -22,14 +22,14 @@ def callers_of(window: ServiceWindow, rule: Rule) -> tuple[str, ...]:
     return tuple(sorted(found - {"", OTHERS}))
 
 
-def depends_on(suspicions: Sequence[Suspicion]) -> dict[ServiceName, frozenset[ServiceName]]:
+def depends_on(told: Sequence[Suspicion | Anomaly]) -> dict[ServiceName, frozenset[ServiceName]]:
     """Return for each service which of the others it calls, directly or through others of them.
 
     Args:
-        suspicions: One of each release, with who calls its service.
+        told: One of each release, and of services without one; each says who calls its service.
     """
-    called: dict[ServiceName, set[ServiceName]] = {s.service: set() for s in suspicions}
-    for callee in suspicions:
+    called: dict[ServiceName, set[ServiceName]] = {item.service: set() for item in told}
+    for callee in told:
         for caller in callee.callers:
             if caller in called and caller != callee.service:
                 called[ServiceName(caller)].add(callee.service)

@@ -192,6 +192,7 @@ class Anomaly:
         p_value: Chance of the more usual of its intervals among all that were seen, in (0, 1].
         since: Start of the first interval that is part of it.
         text: The numbers as a sentence.
+        callers: Services that are seen to call this one.
     """
 
     id: str
@@ -205,6 +206,7 @@ class Anomaly:
     at: AwareDatetime
     edge: str = ""
     text: str = ""
+    callers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (isfinite(self.level) and isfinite(self.expected)):

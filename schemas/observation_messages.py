@@ -9,6 +9,7 @@ from schemas.envelopes import Message
 from schemas.errors import SchemaError
 from schemas.keys import service_key
 from schemas.observations import (
+    AnomalySeen,
     Approval,
     Body,
     FreezeSet,
@@ -49,6 +50,7 @@ OBSERVATION_KINDS: dict[str, type[Any]] = {
     "release-closed": ReleaseClosed,
     "verdict-reached": VerdictReached,
     "suspicion-changed": SuspicionChanged,
+    "anomaly-seen": AnomalySeen,
     "recovery-judged": RecoveryJudged,
 }
 _KIND_OF = {kind: name for name, kind in OBSERVATION_KINDS.items()}
@@ -108,6 +110,8 @@ def expected_key(body: Body) -> tuple[str, ...] | None:
             return (body.release.environment,)
         case SuspicionChanged():
             return (body.suspicion.environment,)
+        case AnomalySeen():
+            return (body.anomaly.environment,)
         case RecoveryJudged():
             return (body.recovery.environment,)
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from schemas.judgements import Recovery, Suspicion, Verdict
+from schemas.judgements import Anomaly, Recovery, Suspicion, Verdict
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, TemplateHash
 from schemas.orders import Outcome
 from schemas.policy import Policy
@@ -198,6 +198,13 @@ class SuspicionChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnomalySeen:
+    """A service without a release is unlike its past: told to its environment, where blame weighs it."""
+
+    anomaly: Anomaly
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryJudged:
     """A service fared so after an action: told to its environment."""
 
@@ -219,6 +226,7 @@ Body = (
     | ReleaseClosed
     | VerdictReached
     | SuspicionChanged
+    | AnomalySeen
     | RecoveryJudged
 )
 

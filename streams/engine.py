@@ -18,6 +18,7 @@ from schemas.codec import adapter, digest, from_json, to_json
 from schemas.effects import Effect, Said
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.observations import (
+    AnomalySeen,
     Approval,
     FreezeSet,
     KillSwitchSet,
@@ -154,6 +155,7 @@ class Engine:
                 | ReleaseClosed()
                 | VerdictReached()
                 | SuspicionChanged()
+                | AnomalySeen()
                 | RecoveryJudged()
             ):
                 return ((key, item) for item in self._at_environment(key, body))
@@ -219,6 +221,7 @@ class Engine:
         | ReleaseClosed
         | VerdictReached
         | SuspicionChanged
+        | AnomalySeen
         | RecoveryJudged,
     ) -> Iterable[Said]:
         state = self._environment(key)
@@ -234,6 +237,9 @@ class Engine:
                 return environment_engine.verdict_reached(state, body, policy, settings, now)
             case SuspicionChanged():
                 environment_engine.suspicion_changed(state, body)
+                return ()
+            case AnomalySeen():
+                environment_engine.anomaly_seen(state, body, policy)
                 return ()
             case Approval():
                 return environment_engine.answered(state, body, self._time(body.at))

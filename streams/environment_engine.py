@@ -13,10 +13,12 @@ from actions import gate
 from actions.gate_state import GateState
 from actions.policy import decide
 from detectors.blame import Ranking, rank
+from detectors.bystanders import Damage
 from schemas.effects import Said
 from schemas.judgements import Recovery, RecoveryKind, Suspicion, Verdict, VerdictKind
 from schemas.keys import NO_TEMPLATE, EnvironmentName, TemplateHash, derived_id
 from schemas.observations import (
+    AnomalySeen,
     Approval,
     FreezeSet,
     KillSwitchSet,
@@ -37,6 +39,9 @@ _NOBODY = Ranking(suspects=(), is_clear=True, why="nothing is blamed")
 _CONCURRENT = timedelta(hours=1)
 
 _REMEMBERED_OUTCOMES = 255
+
+# Of a larger outage the later damage is left out: what was first is what may explain the rest.
+_MOST_DAMAGES = 128
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +74,7 @@ class EnvironmentState:
         good: Service to the template of its newest release that was judged healthy.
         reported: Outcomes already heard of, newest last; a command that is delivered again is reported
             again, and that is no news.
+        damages: Damage at services without a release, as it was told.
     """
 
     environment: EnvironmentName
@@ -76,11 +82,12 @@ class EnvironmentState:
     candidates: dict[str, Candidate] = field(default_factory=dict)
     good: dict[str, str] = field(default_factory=dict)
     reported: list[str] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
 
     @property
     def is_waiting(self) -> bool:
-        """Return whether the passing of time alone may make it say something."""
-        return bool(self.candidates or self.gate.holds or self.gate.orders)
+        """Return whether the passing of time alone may make it say or forget something."""
+        return bool(self.candidates or self.gate.holds or self.gate.orders or self.damages)
 
 
 def new_environment(environment: EnvironmentName) -> EnvironmentState:
@@ -157,6 +164,15 @@ def suspicion_changed(state: EnvironmentState, event: SuspicionChanged) -> None:
         candidate.suspicion = event.suspicion
 
 
+def anomaly_seen(state: EnvironmentState, event: AnomalySeen, policy: Policy) -> None:
+    """Take in damage at a service without a release: what begins within a watch's length it may explain."""
+    anomaly = event.anomaly
+    if len(state.damages) >= _MOST_DAMAGES or any(known.anomaly.id == anomaly.id for known in state.damages):
+        return
+    _, rule = policy.rule(state.environment, anomaly.service)
+    state.damages.append(Damage(anomaly=anomaly, explains_until=anomaly.at + rule.judge.watch))
+
+
 def answered(state: EnvironmentState, approval: Approval, now: datetime) -> Iterator[Said]:
     """Take a human's answer in."""
     yield approval
@@ -214,6 +230,20 @@ def tick(state: EnvironmentState, policy: Policy, digest: str, now: datetime) ->
         for key, candidate in state.candidates.items()
         if candidate.closed_at is None or now - candidate.closed_at < _CONCURRENT
     }
+    _forget_damages(state, now)
+
+
+def _forget_damages(state: EnvironmentState, now: datetime) -> None:
+    """Forget damage that explains nothing to come, but not before the releases that it may explain.
+
+    Else a release that is held for it would be rolled back for no better reason than that time passed.
+    """
+    oldest = min((candidate.release.started_at for candidate in state.candidates.values()), default=None)
+    state.damages = [
+        damage
+        for damage in state.damages
+        if now < damage.explains_until or (oldest is not None and oldest < damage.explains_until)
+    ]
 
 
 def _concurrent(state: EnvironmentState, now: datetime) -> list[Candidate]:
@@ -234,7 +264,7 @@ def _settle_blame(state: EnvironmentState, policy: Policy, digest: str, now: dat
     ]
     if not due:
         return
-    ranking = rank([candidate.suspicion for candidate in _concurrent(state, now)])
+    ranking = rank([candidate.suspicion for candidate in _concurrent(state, now)], state.damages)
     # The first to blame is decided about first: what it is given, such as the last of a budget, the
     # next one does not get.
     places = {suspect.release: place for place, suspect in enumerate(ranking.suspects)}

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from schemas.effect_messages import cloud_event, effect_message, verdict_event
 from schemas.effects import Effect
 from schemas.envelopes import Message
-from schemas.judgements import Recovery
+from schemas.judgements import Anomaly, Recovery
 from schemas.observation_messages import observation_message
 from schemas.observations import (
+    AnomalySeen,
     Body,
     Origin,
     RecoveryJudged,
@@ -42,6 +43,8 @@ def observations_from(effect: Effect) -> tuple[Fed, ...]:
             environment, body = said.environment, said
         case SuspicionChanged():
             environment, body = said.suspicion.environment, said
+        case Anomaly():
+            environment, body = said.environment, AnomalySeen(anomaly=said)
         case Recovery():
             environment, body = said.environment, RecoveryJudged(recovery=said)
         case _:
