@@ -131,12 +131,21 @@ def explain_policy(policy: Policy, environment: EnvironmentName, service: Servic
     lines += _settings("gate", rule.gate)
     lines += [
         f"signals.{signal.name} = {signal.kind}, bad {signal.direction}, margin {signal.margin_ratio:g} "
-        f"or {signal.margin_floor:g} {signal.unit}, share {signal.share:g}"
+        f"or {signal.margin_floor:g} {signal.unit}, share {signal.share:g}{_bound(signal)}"
         for signal in rule.signals
     ]
     lines.append(f"traffic = {rule.traffic.field} of {rule.traffic.metric}")
     lines.append(f"target = {target.kind} {target.key}")
     return "\n".join(lines)
+
+
+def _bound(signal: Signal) -> str:
+    """Return what a signal says of its bound, for people; "" for signals without one."""
+    if signal.bound is not None:
+        return f", above {signal.bound:g} {signal.unit}"
+    if signal.bound_share is not None:
+        return f", above a bound that at most {100 * signal.bound_share:g} % exceed"
+    return ""
 
 
 def _settings(title: str, part: JudgeSettings | KayentaSettings | GateSettings) -> list[str]:

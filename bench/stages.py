@@ -24,6 +24,8 @@ from schemas.topics import Topic
 from streams.pipeline import Pipeline
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Bounds that the semantic conventions advise for durations of requests."""
 
 
 def request(minute: int, pods: int, series: int) -> bytes:
@@ -49,6 +51,8 @@ def request(minute: int, pods: int, series: int) -> bytes:
             point = metric.histogram.data_points.add()
             point.time_unix_nano = at_ns
             point.count, point.sum = 100 * (minute + 1), 1.5 * (minute + 1)
+            point.explicit_bounds.extend(BOUNDS_S)
+            point.bucket_counts.extend([(minute + 1) * count for count in (20, 40, 30, 7, 3, *[0] * 10)])
             for name, text in (("http.route", f"/r{route}"), ("http.response.status_code", "200")):
                 attribute = point.attributes.add()
                 attribute.key, attribute.value.string_value = name, text
@@ -73,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--series", type=int, default=25, help="points a pod and minute")
     given = parser.parse_args(arguments)
     raw = [request(minute, given.pods, given.series) for minute in range(600)]
-    batches = [read_metrics(data, with_buckets=False).batches[0] for data in raw]
+    batches = [read_metrics(data, every_bucket=False).batches[0] for data in raw]
     packed = [encode_batch(batch) for batch in batches]
     size = len(batches[0])
     pipeline = Pipeline()
@@ -86,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
         return size
 
     steps: dict[str, Callable[[int], int]] = {
-        "read_otlp": lambda index: sum(map(len, read_metrics(raw[index % 600], with_buckets=False).batches)),
+        "read_otlp": lambda index: sum(map(len, read_metrics(raw[index % 600], every_bucket=False).batches)),
         "encode_arrow": lambda index: len(encode_batch(batches[index % 600])) and size,
         "decode_arrow": lambda index: len(decode_batch(packed[index % 600])),
         "otlp_to_engine": through,

@@ -92,9 +92,14 @@ class Case:
 
     @property
     def shares(self) -> float:
-        """Return all shares of the false-rollback budget together."""
+        """Return all shares of the false-rollback budget together.
+
+        A signal whose bound cannot be learnt says nothing and spends nothing: services without histograms
+        are judged as if it were not there.
+        """
         callers = CALLERS_SHARE if self.found.callers else 0.0
-        return sum(signal.share for signal in self.rule.signals) + PRESENCE_SHARE + callers
+        told = sum(signal.share for signal in self.rule.signals if signal.bound_share is None)
+        return told + PRESENCE_SHARE + callers
 
     def evidence_id(self, signal: str, edge: str, detector: str) -> str:
         """Return the id of one piece of evidence at this look."""

@@ -20,7 +20,7 @@ from detectors.shared_damage import comparable, hits_both
 from detectors.turning_points import turning_point
 from detectors.weighing import Weighed, side_of, weigh
 from schemas.judgements import Evidence
-from schemas.signals import Direction, Signal, SignalKind
+from schemas.signals import Direction, Signal
 
 
 def findings(case: Case) -> tuple[Finding, ...]:
@@ -49,7 +49,7 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
     said = []
     for edge in edges:
         canary = panel(window, found.canary, signal, edge, span.start, span.end, found.echoes)
-        if signal.kind is not SignalKind.COUNTS:
+        if signal.has_warm_up:
             canary = _warm(canary, case, signal, edge)
         stable = panel(window, found.stable, signal, edge, span.start, span.end)
         quiet = panel(window, found.stable, signal, edge, span.quiet, span.start)
@@ -171,7 +171,9 @@ def _of_callers(case: Case) -> list[Finding]:
     stable pods see themselves comes from further down the call graph, and is not the release's.
     """
     window, found, span = case.window, case.found, case.span
-    signals = [s for s in case.rule.signals if s.share > 0 and not is_of_templates(s)]
+    signals = [
+        s for s in case.rule.signals if s.share > 0 and s.bound_share is None and not is_of_templates(s)
+    ]
     told = [(signal, edge) for signal in signals for edge in edges_of(window, found.callers, signal)]
     said = []
     for signal, edge in told:

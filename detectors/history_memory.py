@@ -108,7 +108,9 @@ def learn(
         pods = tuple(key for key in sorted(window.pods) if not window.pods[key].observer)
         since = closed if open_since is None else to_ms(open_since) // BIN_MS
         for signal in rule.signals:
-            _learn_signal(past, window, signal, pods, (first, closed, since))
+            # A bound that is learnt anew at each look makes no series that earlier days could tell of.
+            if signal.bound_share is None:
+                _learn_signal(past, window, signal, pods, (first, closed, since))
     seasons.learnt_until = closed
     seasons.forget_before(to_ms(now))
     past.history.expire(now)

@@ -83,7 +83,7 @@ def _metrics(case: Case, signal: Signal, span: Span) -> list[_Metric]:
     rule = _rule(signal, case.rule.judge.kayenta)
     edges = edges_of(window, (*pods.canary, *pods.stable), signal) or [""]
     start = span.start
-    if signal.warm_up and signal.kind is not SignalKind.COUNTS:
+    if signal.warm_up and signal.has_warm_up:
         born = [ms // window.width_ms for key in pods.canary if (ms := window.pods[key].first_ms) is not None]
         start = max(start, min(born, default=start) + signal.warm_up)
     metrics = []

@@ -7,7 +7,7 @@ from functools import lru_cache
 from schemas.codec import digest
 from schemas.policy import Rule
 from schemas.samples import Series
-from schemas.signals import Field, Selector
+from schemas.signals import Field, Selector, le_text
 
 LOG_RECORDS = "suture.log.records"
 """Metric under which log lines are counted; its attribute `severity` is debug, info, warn, error or fatal."""
@@ -90,6 +90,8 @@ class Matcher:
 
     def _match(self, series: Series) -> Feed:
         attributes = {plain(name): value for name, value in series.attributes}
+        if series.upper_bound is not None:
+            attributes.setdefault("le", le_text(series.upper_bound))
         name = plain(series.metric)
         matched = tuple(
             pattern.key for pattern in self.selectors if pattern.matches(name, series.field, attributes)
@@ -133,9 +135,7 @@ def matcher(rule: Rule) -> Matcher:
     """Return the matcher of a rule's signals and traffic; equal rules share one."""
     asked: list[Selector] = [rule.traffic]
     for signal in rule.signals:
-        asked.append(signal.events)
-        if signal.exposure is not None:
-            asked.append(signal.exposure)
+        asked += signal.asked
     return _matcher(tuple(dict.fromkeys(asked)))
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detectors.matching import selector_key
 from detectors.windows import Pod, ServiceWindow
-from schemas.signals import Selector, Signal, SignalKind
+from schemas.signals import Selector, Signal, SignalKind, within
 
 Floats = NDArray[np.float64]
 
@@ -122,8 +122,14 @@ def panel(
 
     For counts, a missing event series beside live requests is zero events. For means, requests without
     their sum, or a sum without its requests, say nothing. For levels with a ceiling, events are what is
-    missing from it.
+    missing from it. For counts above a bound, see `_above`.
     """
+    if signal.is_tail and signal.exposure is not None:
+        requests = read(window, pods, signal.exposure, edge, first, end, echoes)
+        below = None
+        if signal.bound is not None:
+            below = read(window, pods, within(signal.events, signal.bound), edge, first, end, echoes)
+        return _above(requests, below)
     events, readings = read(window, pods, signal.events, edge, first, end, echoes)
     if signal.exposure is None:
         if signal.ceiling is not None:
@@ -135,6 +141,20 @@ def panel(
     if signal.kind is SignalKind.MEANS:
         exposure = np.where(readings > 0, exposure, 0.0)
     return Panel(np.where(exposure > 0, np.maximum(events, 0.0), 0.0), exposure)
+
+
+def _above(requests: tuple[Floats, Floats], below: tuple[Floats, Floats] | None) -> Panel:
+    """Return the requests that no bucket up to the bound counted; nothing without a bound.
+
+    Requests whose histogram lacks that bucket are neither slow nor fast. So a pod's interval says something
+    only when as many readings of the bucket as of the count came in, and the part is no more than the whole.
+    """
+    exposure, told = requests
+    if below is None:
+        return Panel(np.zeros_like(exposure), np.zeros_like(exposure))
+    fast, readings = below
+    is_whole = (readings == told) & (fast <= exposure * (1.0 + 1e-9)) & (exposure > 0)
+    return Panel(np.where(is_whole, exposure - fast, 0.0).clip(min=0.0), np.where(is_whole, exposure, 0.0))
 
 
 def edges_of(window: ServiceWindow, pods: Sequence[str], signal: Signal) -> list[str]:

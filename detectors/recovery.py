@@ -7,6 +7,7 @@ import numpy as np
 
 from detectors.panels import edges_of, panel
 from detectors.sentences import counted, quantity
+from detectors.tails import with_bounds
 from detectors.weighing import side_of
 from detectors.windows import ServiceWindow
 from schemas.instants import to_ms
@@ -48,8 +49,10 @@ def judge_recovery(
         if damaged_at is not None
         else acted - rule.judge.watch // rule.judge.interval
     )
+    pods = tuple(key for key in sorted(window.pods) if not window.pods[key].observer)
+    rule = with_bounds(rule, window, pods, (window.floor, quiet_end))
     watched = [s for s in rule.signals if s.name in signals] or [s for s in rule.signals if s.share > 0]
-    told = [t for signal in watched for t in _of_signal(window, signal, quiet_end, acted, end)]
+    told = [t for signal in watched for t in _of_signal(window, pods, signal, quiet_end, acted, end)]
     steady = [t for t in told if t.after >= STEADY_INTERVALS]
     if steady and all(t.is_back for t in steady) and len(steady) == len(told):
         return RecoveryKind.RECOVERED, "; ".join(t.text for t in told)
@@ -85,8 +88,9 @@ class _Told:
         self.text = f"{signal.name}{caller} {quantity(before)} in quiet time{middle}, {now}"
 
 
-def _of_signal(window: ServiceWindow, signal: Signal, quiet_end: int, acted: int, end: int) -> list[_Told]:
-    pods = tuple(key for key in sorted(window.pods) if not window.pods[key].observer)
+def _of_signal(
+    window: ServiceWindow, pods: tuple[str, ...], signal: Signal, quiet_end: int, acted: int, end: int
+) -> list[_Told]:
     told = []
     for edge in edges_of(window, pods, signal):
         before = side_of(panel(window, pods, signal, edge, window.floor, quiet_end)).level

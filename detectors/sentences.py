@@ -49,7 +49,7 @@ def evidence_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: 
     caller = f" as called by {edge}" if edge else ""
     other = "before the release" if weighed.control == weighed.quiet else ""
     return (
-        f"{signal.name}{caller} {_level(signal, weighed.canary)} "
+        f"{_name(signal)}{caller} {_level(signal, weighed.canary)} "
         f"on {counted(weighed.canary.pods, 'canary pod')} "
         f"against {_level(signal, weighed.control)} on {counted(weighed.control.pods, 'stable pod')}"
         f"{' ' + other if other else ''}; "
@@ -62,12 +62,19 @@ def evidence_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: 
 def callers_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: float) -> str:
     """Return the sentence for what a caller sees, against what it saw before the release."""
     return (
-        f"{edge} sees {signal.name} {_level(signal, weighed.canary)} "
+        f"{edge} sees {_name(signal)} {_level(signal, weighed.canary)} "
         f"against {_level(signal, weighed.quiet)} before the release; "
         f"{times_likelier(weighed.log_e)} times likelier than chance "
         f"({times_likelier(threshold_log_e)} needed, {_margin(signal, weighed.margin)} allowed for)"
         f"{_SHARED if weighed.predates and weighed.log_e > 0 else ''}"
     )
+
+
+def _name(signal: Signal) -> str:
+    if signal.bound is None:
+        return signal.name
+    than = "slower than" if signal.unit == "s" else "above"
+    return f"{signal.name} ({than} {quantity(signal.bound)} {signal.unit})"
 
 
 def _margin(signal: Signal, margin: float) -> str:

@@ -14,6 +14,7 @@ from detectors.instrument import contradiction
 from detectors.kayenta import kayenta_findings
 from detectors.sentences import counted
 from detectors.sides import learn_template, sides
+from detectors.tails import with_bounds
 from detectors.waiting import missing, reach, traffic_of
 from detectors.windows import ServiceWindow
 from schemas.instants import from_ms, to_ms
@@ -131,7 +132,7 @@ def look(
     case = Case(
         release=watch.release,
         window=window,
-        rule=rule,
+        rule=with_bounds(rule, window, found.stable, (quiet, start), (start, span.end)),
         rule_digest=rule_digest,
         found=found,
         span=span,

@@ -5,7 +5,8 @@ kind means is said once, here.
 """
 
 from collections.abc import Iterable
-from itertools import pairwise
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from math import inf, isfinite
 from typing import NamedTuple, TypeAlias
 
@@ -14,12 +15,16 @@ import numpy as np
 from schemas.otlp_resources import Identity
 from schemas.otlp_values import MOST_ATTRIBUTES, Attributes, Refusals, milliseconds
 from schemas.samples import SampleBatch, Series, Temporality
-from schemas.signals import Field
+from schemas.signals import TAIL_BOUNDS_S, Field
 
 NO_RECORDED_VALUE = 1
 """Bit of a point's flags: the series ended here, and the value means nothing."""
 
 
+DURATIONS = ".duration"
+"""How the semantic conventions end the names of durations in seconds."""
+
+_NO_BUCKETS: tuple[tuple[int, ...], tuple[float, ...]] = ((), ())
 _Kept: TypeAlias = Attributes | tuple[Attributes, tuple[float, ...], bool]
 
 
@@ -56,14 +61,14 @@ class MetricColumns:
 
     Args:
         refusals: Where to count what cannot be used.
-        with_buckets: Keep the buckets of histograms.
+        every_bucket: Keep all buckets of histograms; else the few that tell of slow requests.
     """
 
-    __slots__ = ("_ids", "_known", "_refusals", "_series", "_times", "_values", "_with_buckets")
+    __slots__ = ("_every_bucket", "_ids", "_known", "_refusals", "_series", "_times", "_values")
 
-    def __init__(self, refusals: Refusals, *, with_buckets: bool) -> None:
+    def __init__(self, refusals: Refusals, *, every_bucket: bool) -> None:
         self._refusals = refusals
-        self._with_buckets = with_buckets
+        self._every_bucket = every_bucket
         self._series: list[Series] = []
         # Which ids a resource's metric has, by what tells its series apart: hashing a Series is slow.
         self._known: dict[tuple[Identity, str, Temporality], dict[_Kept, tuple[int, ...]]] = {}
@@ -97,8 +102,12 @@ class MetricColumns:
         """Add the points of a histogram or a summary: COUNT, SUM, and BUCKET series.
 
         Buckets are made cumulative over bounds, as Prometheus' `le` has them: a BUCKET series counts
-        the points at or below its upper bound, and the last one, at infinity, counts all.
+        the points at or below its upper bound, and the last one, at infinity, counts all. Where only a few
+        are kept, they are those of `TAIL_BOUNDS_S` that the histogram has, of metrics that say `.duration`:
+        the same of every pod and point.
         """
+        are_few = not self._every_bucket
+        are_none = are_few and not metric.endswith(DURATIONS)
         known = self._known.setdefault((who, metric, temporality), {})
         for attributes, time_ns, flags, recorded, total, bounds, counts in points:
             if flags & NO_RECORDED_VALUE:
@@ -112,7 +121,7 @@ class MetricColumns:
             time_ms = self._usable(attributes, time_ns)
             if time_ms is None:
                 continue
-            edges = (*bounds, inf) if counts and self._with_buckets else ()
+            places, edges = _NO_BUCKETS if are_none or not counts else _kept_buckets(bounds, are_few)
             kept: _Kept = (attributes, edges, total is None)
             ids = known.get(kept)
             if ids is None:
@@ -127,10 +136,10 @@ class MetricColumns:
             self._add(ids[0], time_ms, float(recorded))
             if total is not None:
                 self._add(ids[-1], time_ms, total)
-            below = 0
-            for place in range(1, len(edges) + 1):
-                below += counts[place - 1]
-                self._add(ids[place], time_ms, float(below))
+            if places:
+                below = list(accumulate(counts))
+                for number, place in enumerate(places, start=1):
+                    self._add(ids[number], time_ms, float(below[place]))
 
     def batch(self, who: Identity) -> SampleBatch | None:
         """Return the columns, or None when there is no sample."""
@@ -185,6 +194,14 @@ class MetricColumns:
         self._ids.append(series)
         self._times.append(time_ms)
         self._values.append(value)
+
+
+@lru_cache(maxsize=1024)
+def _kept_buckets(bounds: tuple[float, ...], are_few: bool) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return the numbers and upper bounds of the buckets to keep."""
+    edges = (*bounds, inf)
+    kept = [place for place, edge in enumerate(edges) if not are_few or edge in TAIL_BOUNDS_S]
+    return tuple(kept), tuple(edges[place] for place in kept)
 
 
 def _are_buckets(bounds: tuple[float, ...], counts: tuple[int, ...]) -> bool:

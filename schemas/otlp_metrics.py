@@ -27,7 +27,7 @@ class MetricsRead:
     refused: tuple[Refused, ...]
 
 
-def read_metrics(data: bytes, *, with_buckets: bool = True) -> MetricsRead:
+def read_metrics(data: bytes, *, every_bucket: bool = True) -> MetricsRead:
     """Return the samples of an ExportMetricsServiceRequest, in protobuf or JSON.
 
     Gauges and sums give VALUE series; a sum that is cumulative and not monotonic is a gauge.
@@ -37,7 +37,8 @@ def read_metrics(data: bytes, *, with_buckets: bool = True) -> MetricsRead:
 
     Args:
         data: The message.
-        with_buckets: Give BUCKET series, too; they are most of a histogram's samples.
+        every_bucket: Give all BUCKET series, which are most of a histogram's samples; else only those of
+            durations in seconds at `TAIL_BOUNDS_S`, which tell of slow requests.
 
     Raises:
         SchemaError: the message is not OTLP metrics at all; a point or resource that cannot be used
@@ -53,7 +54,7 @@ def read_metrics(data: bytes, *, with_buckets: bool = True) -> MetricsRead:
             continue
         place = (who.environment, who.service)
         if place not in columns:
-            columns[place] = (who, MetricColumns(refusals, with_buckets=with_buckets))
+            columns[place] = (who, MetricColumns(refusals, every_bucket=every_bucket))
         _read_resource(resource, who, columns[place][1], refusals)
     batches = (into.batch(who) for who, into in columns.values())
     return MetricsRead(

@@ -1,13 +1,19 @@
 """Signals: what of a service's telemetry is watched, and which way is bad."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import isinf
 
 from pydantic import ConfigDict
 
 from schemas.keys import SignalName
 
 _STRICT = ConfigDict(extra="forbid")
+
+TAIL_BOUNDS_S = (0.1, 0.5, 2.5)
+"""Bounds in seconds by which slow requests are told: some of those that histograms of durations mostly have.
+Each costs a sample of every histogram that is read; fewer leave gaps in which a service's tail hides."""
 
 
 class Direction(StrEnum):
@@ -80,8 +86,15 @@ class Signal:
             as 100 for percent. The signal is then what is missing from it, which `direction`, the margins
             and the texts are about: twice the failures matter, not half a percent of success. None weighs
             the readings as they are.
-        warm_up: Intervals of a fresh pod that do not count, for MEANS and LEVELS: caches fill, code is
-            compiled, pools open. Shorter convicts cold pods; longer finds slow ones later.
+        warm_up: Intervals of a fresh pod that do not count, for MEANS, LEVELS and slow requests: caches fill,
+            code is compiled, pools open. Shorter convicts cold pods; longer finds slow ones later.
+        bound: For COUNTS of a histogram's buckets: an event is a measurement above this bound, in `unit`,
+            which must be one of the histogram's own; OTLP offers `TAIL_BOUNDS_S` of metrics that end in
+            `.duration`. None counts as `events` says.
+        bound_share: The same with a bound that is learnt of each service at each look: the smallest of
+            `TAIL_BOUNDS_S` that at most this share of its measurements exceeds without the release. Larger
+            takes smaller bounds, nearer to the middle; smaller needs a rarer tail to be there. None learns
+            nothing.
     """
 
     __pydantic_config__ = _STRICT
@@ -97,6 +110,8 @@ class Signal:
     unit: str = "1"
     warm_up: int = 2
     ceiling: float | None = None
+    bound: float | None = None
+    bound_share: float | None = None
 
     def __post_init__(self) -> None:
         if (self.exposure is None) != (self.kind is SignalKind.LEVELS):
@@ -107,6 +122,70 @@ class Signal:
             raise ValueError(f"signal {self.name}: margins, share and warm-up must not be negative")
         if self.ceiling is not None and self.kind is not SignalKind.LEVELS:
             raise ValueError(f"signal {self.name} is of kind {self.kind} with a ceiling, expected levels")
+        if self.is_tail:
+            self._check_tail()
+
+    def _check_tail(self) -> None:
+        if self.bound is not None and self.bound_share is not None:
+            raise ValueError(f"signal {self.name} has a bound and a bound_share, expected one of them")
+        if self.bound is not None and not self.bound > 0:
+            raise ValueError(f"signal {self.name}: bound is {self.bound:g}, expected more than 0")
+        if self.bound_share is not None and not 0 < self.bound_share < 1:
+            raise ValueError(
+                f"signal {self.name}: bound_share is {self.bound_share:g}, expected between 0 and 1"
+            )
+        if self.kind is not SignalKind.COUNTS or self.direction is not Direction.UP:
+            raise ValueError(f"signal {self.name} has a bound, expected counts of which more is bad")
+        # Both come in one point of a histogram, so what one series lacks is known from the other.
+        if self.events.field is not Field.BUCKET or self.exposure != replace(self.events, field=Field.COUNT):
+            raise ValueError(
+                f"signal {self.name} has a bound, expected events of the field bucket, and the same metric's "
+                "count as exposure"
+            )
+
+    @property
+    def is_tail(self) -> bool:
+        """Return whether it counts measurements above a bound, known or yet to be learnt."""
+        return self.bound is not None or self.bound_share is not None
+
+    @property
+    def has_warm_up(self) -> bool:
+        """Return whether fresh pods are given time: what they do slowly, they need not do wrongly."""
+        return self.kind is not SignalKind.COUNTS or self.is_tail
+
+    @property
+    def asked(self) -> tuple[Selector, ...]:
+        """Return the series that it goes by, those of every bound that it may learn among them."""
+        events: tuple[Selector, ...]
+        if self.bound is not None:
+            events = (within(self.events, self.bound),)
+        elif self.bound_share is not None:
+            events = tuple(within(self.events, bound) for bound in TAIL_BOUNDS_S)
+        else:
+            events = (self.events,)
+        return events if self.exposure is None else (*events, self.exposure)
+
+
+def le_text(bound: float) -> str:
+    """Return a bucket's upper bound as Prometheus writes its label `le`.
+
+    >>> le_text(0.5), le_text(1.0), le_text(float("inf"))
+    ('0.5', '1', '+Inf')
+    """
+    return "+Inf" if isinf(bound) else repr(float(bound)).removesuffix(".0")
+
+
+def within(buckets: Selector, bound: float) -> Selector:
+    r"""Return the selector of the one bucket that counts everything at or below a bound.
+
+    Exporters write a whole bound with or without a fraction of zero.
+
+    >>> within(Selector(metric="m", field=Field.BUCKET), 0.5).where
+    (('le', '0\\.50*'),)
+    """
+    text = re.escape(le_text(bound))
+    zeros = "0*" if "." in text else r"(\.0+)?"
+    return replace(buckets, where=(*buckets.where, ("le", text + zeros)))
 
 
 def default_signals() -> tuple[Signal, ...]:
@@ -136,6 +215,17 @@ def default_signals() -> tuple[Signal, ...]:
             margin_ratio=0.2,
             margin_floor=0.002,
             unit="s",
+        ),
+        # What the mean hides: three in a hundred that take a hundred times as long.
+        Signal(
+            name=SignalName("slow"),
+            kind=SignalKind.COUNTS,
+            events=Selector(metric=duration, field=Field.BUCKET),
+            exposure=requests,
+            margin_ratio=0.5,
+            margin_floor=0.005,
+            unit="s",
+            bound_share=0.05,
         ),
         Signal(
             name=SignalName("log_errors"),

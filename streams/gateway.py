@@ -271,7 +271,7 @@ def _verdict(held: ReleaseVerdicts, environment: str, service: str, version: str
 
 
 def _check_metrics(body: bytes) -> tuple[bool, tuple[Refused, ...]]:
-    read = read_metrics(body, with_buckets=False)
+    read = read_metrics(body, every_bucket=False)
     return bool(read.batches), read.refused
 
 

@@ -61,7 +61,7 @@ def ingest(topic: Topic, record: Record, verify: Callable[[Record], None]) -> In
                     )
                 return Ingested(messages=_observed(topic, record, bodies))
             case Topic.OTLP_METRICS:
-                metrics = read_metrics(record.value or b"", with_buckets=False)
+                metrics = read_metrics(record.value or b"", every_bucket=False)
                 batches = (
                     (Topic.OBSERVATIONS, service_key(batch.environment, batch.service), batch)
                     for batch in metrics.batches

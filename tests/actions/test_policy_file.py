@@ -76,7 +76,7 @@ def test_signals_by_name_change_remove_and_add_one_by_one() -> None:
         """
     )
     signals = {signal.name: signal for signal in policy.rules["*/*"].signals}
-    assert list(signals) == ["errors", "log_errors", "log_templates", "memory", "queue"]
+    assert list(signals) == ["errors", "slow", "log_errors", "log_templates", "memory", "queue"]
     assert signals["errors"].margin_ratio == 0.5  # type: ignore[index]  # a test may index by text
     assert signals["queue"].events.where == (("queue", "a|b"),)  # type: ignore[index]  # likewise
 
@@ -137,9 +137,19 @@ services:
         ("{version: 1, defaults: &a {gate: *a}}", "defaults.gate: contains itself"),
         ("{version: 1, defaults: {gate: !!python/name:os.system x}}", "cannot be read"),
         (
-            "{version: 1, defaults: {signals: {errors: null, latency: null, log_errors: null, "
-            "log_templates: null}}}",
+            "{version: 1, defaults: {signals: {errors: null, latency: null, slow: null, "
+            "log_errors: null, log_templates: null}}}",
             "share above 0",
+        ),
+        ("{version: 1, defaults: {signals: {slow: {bound: 0.5}}}}", "has a bound and a bound_share"),
+        ("{version: 1, defaults: {signals: {slow: {bound_share: 1.5}}}}", "expected between 0 and 1"),
+        (
+            "{version: 1, defaults: {signals: {latency: {bound: 0.5}}}}",
+            "expected counts of which more is bad",
+        ),
+        (
+            "{version: 1, defaults: {signals: {slow: {exposure: {metric: other, field: count}}}}}",
+            "the same metric's count as exposure",
         ),
         ("{version: 1, defaults: {signals: {q: {kind: levels}}}}", "defaults.signals.q.events: is missing"),
     ],

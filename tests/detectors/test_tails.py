@@ -62,4 +62,4 @@ def test_answers_that_are_late_convict_where_the_mean_stands_still(
             scene.look(minute)
     assert scene.looks[-1].kind is kind
     convicting = {e.signal for e in scene.looks[-1].evidence if e.convicts}
-    assert convicting == ({"in_time"} if kind is VerdictKind.HARMFUL else set())
+    assert convicting == ({"in_time", "slow"} if kind is VerdictKind.HARMFUL else set())

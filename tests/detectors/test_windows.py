@@ -17,7 +17,7 @@ from schemas.samples import Series, Temporality
 from schemas.signals import Field, default_signals
 
 Scene = Any
-ERRORS, LATENCY, LOG_ERRORS, _, MEMORY = default_signals()
+ERRORS, LATENCY, _, LOG_ERRORS, _, MEMORY = default_signals()
 
 
 def total(scene: Scene, selector: Any, first: int = -60, end: int = 60) -> float:

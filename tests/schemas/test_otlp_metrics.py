@@ -118,8 +118,27 @@ def test_a_histogram_gives_count_sum_and_buckets_that_count_everything_below() -
         (Field.BUCKET, 1.0): 3.0,
         (Field.BUCKET, inf): 6.0,
     }
-    without = read_metrics(request(metric).SerializeToString(), with_buckets=False)
+    without = read_metrics(request(metric).SerializeToString(), every_bucket=False)
     assert [series.field for series, _, _ in only(without)] == [Field.COUNT, Field.SUM]
+
+
+def test_of_a_duration_only_the_bounds_that_tell_slow_requests_are_kept() -> None:
+    metric = Metric(name="http.server.request.duration")
+    metric.histogram.aggregation_temporality = 2  # type: ignore[assignment]  # the enum's number
+    metric.histogram.data_points.add(
+        time_unix_nano=NOW, count=15, explicit_bounds=[0.1, 0.2, 0.5, 10.0], bucket_counts=[1, 2, 3, 4, 5]
+    )
+    metric.histogram.data_points.add(
+        time_unix_nano=NOW, count=3, explicit_bounds=[0.11, 5.0], bucket_counts=[1, 1, 1]
+    )
+    read_ = read_metrics(request(metric).SerializeToString(), every_bucket=False)
+    found = [(series.field, series.upper_bound, value) for series, _, value in only(read_)]
+    assert found == [
+        (Field.COUNT, None, 15.0),
+        (Field.BUCKET, 0.1, 1.0),
+        (Field.BUCKET, 0.5, 6.0),
+        (Field.COUNT, None, 3.0),
+    ]
 
 
 def test_a_histogram_without_a_sum_gives_none() -> None:
