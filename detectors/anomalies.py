@@ -118,8 +118,8 @@ def _levels(
     window: ServiceWindow, pods: tuple[str, ...], signal: Signal, edge: str, first: int, end: int
 ) -> tuple[Floats, Floats]:
     events, exposure = panel(window, pods, signal, edge, first, end).totals()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(exposure > 0, events / exposure, np.nan), exposure
+    unsaid = np.full(len(events), np.nan)
+    return np.divide(events, exposure, out=unsaid, where=exposure > 0), exposure
 
 
 def _text(signal: Signal, edge: str, level: float, expected: float, p_value: float) -> str:

@@ -55,6 +55,8 @@ def _is_echo(window: ServiceWindow, name: str, old: str, everybody: Sequence[str
         told, readings = gone.tracks[key].between(begin, end)
         said, spoken = canary.tracks[key].between(begin, end)
         both = (readings > 0) & (spoken > 0)
+        if not both.any():
+            continue
         if (told[both] != said[both]).any():
             return False
         elsewhere = [pod.tracks[key].between(begin, end)[0] for pod in others if key in pod.tracks]

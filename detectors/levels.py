@@ -13,6 +13,7 @@ whitening is Cochrane and Orcutt's, JASA 44 (1949). Departure: quiet minutes ent
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,13 +216,16 @@ def _log_e(z: Floats, design: Floats, margin: float, noise: Noise, weight: float
     return log_sum(other.ravel()) - log_sum(null.ravel())
 
 
+@lru_cache(maxsize=256)
 def _log_prior(freedom: float) -> Floats:
     """Return the posterior of a deviation estimated with so many degrees of freedom, on the grid.
 
     Scaled inverse chi-squared: its tail is what makes the likelihoods Student's.
     """
     prior = -freedom * np.log(_STEPS) - freedom / (2.0 * _STEPS**2)
-    return np.asarray(prior - log_sum(prior))
+    known = np.asarray(prior - log_sum(prior))
+    known.flags.writeable = False
+    return known
 
 
 def _marginal(
@@ -236,10 +240,10 @@ def _marginal(
     along = (crossed - means * information)[:, None, None]
     square = (float((z**2).sum()) - 2.0 * means * crossed + means**2 * information)[:, None, None]
     variance = spreads[None, None, :] ** 2 + widths[:, None, None] ** 2
-    k = variance / sizes[None, :, None] ** 2
-    quadratic = (square - k / (1.0 + k * information) * along**2) / sizes[None, :, None] ** 2
+    noise = sizes[None, :, None] ** 2
+    k = variance / noise
+    told = k * information
+    quadratic = (square - k / (1.0 + told) * along**2) / noise
     return np.asarray(
-        -0.5 * np.maximum(quadratic, 0.0)
-        - 0.5 * np.log1p(k * information)
-        - len(z) * np.log(sizes)[None, :, None]
+        -0.5 * np.maximum(quadratic, 0.0) - 0.5 * np.log1p(told) - len(z) * np.log(sizes)[None, :, None]
     )

@@ -57,10 +57,12 @@ class Track:
 
     def between(self, first: int, end: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return sums and readings of the intervals `first` to `end` - 1, 0 where nothing was said."""
-        width = max(end - first, 0)
-        sums = np.zeros(width)
-        readings = np.zeros(width)
         low, high = max(first, self.first), min(end, self.first + len(self.sums))
+        if low == first < end == high:
+            place = slice(low - self.first, high - self.first)
+            return np.array(self.sums[place], dtype=float), np.array(self.readings[place], dtype=float)
+        width = max(end - first, 0)
+        sums, readings = np.zeros(width), np.zeros(width)
         if low < high:
             place = slice(low - self.first, high - self.first)
             sums[low - first : high - first] = self.sums[place]
