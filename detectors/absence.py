@@ -30,11 +30,12 @@ def of_presence(case: Case) -> list[Finding]:
     # Without a count of requests there is one check and not two: it has the whole share.
     alpha = case.rule.judge.alpha * PRESENCE_SHARE / case.shares / (2.0 if len(came) else 1.0)
     since = _expected_since(case)
-    silent = _silence(case, "silence", "says nothing", since, heard, spoken, usual, alpha)
+    requests = called.sum(axis=0)
+    silent = _silence(case, "silence", "says nothing", since, heard, spoken, usual, alpha, requests)
     # Traffic that never came is a matter of routing: only what came and went counts.
     routed = span.start + int(came[0]) if len(came) else span.end
     usual = habit(calls > 0, lived)
-    starved = _silence(case, "traffic", "gets no traffic", routed, called, calls, usual, alpha)
+    starved = _silence(case, "traffic", "gets no traffic", routed, called, calls, usual, alpha, requests)
     return [finding for finding in (silent, starved) if finding is not None]
 
 
@@ -68,6 +69,7 @@ def _silence(
     stable: Floats,
     usual: Habit,
     alpha: float,
+    requests: Floats,
 ) -> Finding | None:
     """Return what a silence that lasts is worth; None while it is short.
 
@@ -80,10 +82,11 @@ def _silence(
         stable: The same of the stable pods since the quiet time began.
         usual: How stable pods fall silent.
         alpha: The check's part of the false-rollback budget.
+        requests: What the canary's pods served together since the release, (intervals,).
     """
     quiet, stable = np.hsplit(stable, [case.span.start - case.span.quiet])
     threshold = log(1.0 / alpha)
-    hush = silence(canary, stable, quiet, usual, threshold, since - case.span.start)
+    hush = silence(canary, stable, quiet, usual, threshold, since - case.span.start, requests)
     if hush.intervals < case.rule.judge.silent_intervals:
         return None
     control = side_of(Panel(stable, (stable > 0).astype(np.float64)))

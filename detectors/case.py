@@ -41,6 +41,7 @@ class Finding:
         predates: The damage is older than the release, or hits old and new pods alike.
         is_presence: It is about silence or lost traffic.
         is_callers: It was seen by a caller, which cannot tell the canary's pods from others.
+        is_route: It is about one route only, whose requests other findings count as well.
         is_doubt: It does not convict, and the release may not be called healthy beside it.
         turning: Says what would have changed the verdict, in words; costs some fifty weighings. None where
             nobody knows.
@@ -52,6 +53,7 @@ class Finding:
     predates: bool = False
     is_presence: bool = False
     is_callers: bool = False
+    is_route: bool = False
     is_doubt: bool = False
     turning: Callable[[], str] | None = field(default=None, compare=False)
 

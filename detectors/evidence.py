@@ -14,9 +14,9 @@ from detectors.history_expectation import Expectation, expectation, warmed
 from detectors.history_memory import ages_of
 from detectors.log_counts import is_of_templates
 from detectors.log_evidence import of_log_templates
-from detectors.panels import Panel, edges_of, panel
+from detectors.panels import Panel, edges_of, panel, routes_of
 from detectors.sentences import callers_text, evidence_text
-from detectors.shared_damage import comparable, hits_both
+from detectors.shared_damage import beside, comparable, hits_both
 from detectors.turning_points import turning_point
 from detectors.weighing import Weighed, side_of, weigh
 from schemas.judgements import Evidence
@@ -45,14 +45,19 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
     # A pod that was upgraded in place lived before under the same name.
     names = {window.pods[key].name for key in found.canary}
     earlier = np.array([window.pods[key].name in names for key in found.stable], dtype=bool)
-    parts = edge_parts(window, (*found.canary, *found.stable), signal, edges, span)
+    routes = routes_of(window, (*found.canary, *found.stable), signal)
+    parts = edge_parts(window, (*found.canary, *found.stable), signal, edges, span, routes)
     said = []
-    for edge in edges:
+    for edge in (*edges, *routes):
         canary = panel(window, found.canary, signal, edge, span.start, span.end, found.echoes)
         if signal.has_warm_up:
             canary = _warm(canary, case, signal, edge)
         stable = panel(window, found.stable, signal, edge, span.start, span.end)
         quiet = panel(window, found.stable, signal, edge, span.quiet, span.start)
+        is_route = edge in routes
+        is_new = is_route and not (quiet.exposure > 0).any() and not (stable.exposure > 0).any()
+        if is_route and not is_new:
+            canary = beside(canary, stable)
         canary = comparable(signal, canary, stable, quiet)
         if not (canary.exposure > 0).any():
             continue
@@ -60,15 +65,20 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
         weighed = _weighed(signal, (canary, stable, quiet), earlier, usual)
         if hits_both(signal, canary, stable, quiet):
             weighed = replace(weighed, predates=True)
-        part = parts[edge] * (signal.share or 1.0) / case.shares
+        can_convict = signal.share > 0 and parts[edge] > 0 and not is_new
+        if is_route and not is_new and (weighed.log_e <= 0 or not can_convict):
+            # Routes without anything against them would only crowd what is said of the whole.
+            continue
+        part = (parts[edge] or 1.0) * (signal.share or 1.0) / case.shares
         threshold = log(1.0 / (case.rule.judge.alpha * part))
         panels = canary, stable, quiet
         said.append(
             Finding(
                 evidence=_evidence(case, signal, weighed, edge, threshold, usual),
-                alpha=case.rule.judge.alpha * part if signal.share > 0 else 0.0,
+                alpha=case.rule.judge.alpha * part if can_convict else 0.0,
                 first_bad=span.start + weighed.first_bad if weighed.first_bad >= 0 else -1,
                 predates=weighed.predates,
+                is_route=is_route,
                 turning=partial(_turning, signal, weighed, panels, earlier, usual, threshold),
             )
         )

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from schemas.codec import digest
+from schemas.judgements import ROUTE_EDGE
 from schemas.policy import Rule
 from schemas.samples import Series
-from schemas.signals import Field, Selector, le_text
+from schemas.signals import Field, Selector, Signal, SignalKind, le_text
 
 LOG_RECORDS = "suture.log.records"
 """Metric under which log lines are counted; its attribute `severity` is debug, info, warn, error or fatal."""
 
 _CALLERS = ("suture_caller", "client_service", "peer_service", "source_workload")
+_ROUTES = ("http_route", "rpc_method", "route", "handler")
 OBSERVER = "suture_observer"
 """Attribute of a sample that a calling service took of this one: who took it. Its pods are the caller's."""
 
@@ -20,6 +22,7 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 _UNITS = ("_total", "_seconds", "_milliseconds", "_bytes", "_ratio", "_percent")
 _FIELDS = {Field.COUNT: "_count", Field.SUM: "_sum", Field.BUCKET: "_bucket"}
 _MOST_SERIES = 100_000
+_LONGEST_ROUTE = 200
 
 
 def plain(name: str) -> str:
@@ -63,6 +66,8 @@ class Feed:
         edge: The caller whose requests it counts; "" when it says none.
         observer: The calling service that took the sample; "" for the service's own.
         tracks: Where each selector's readings are booked, as (`key|edge`, key).
+        route: The route whose requests it counts, as an edge; "" when it says none, or nobody compares any.
+        route_tracks: Where the readings are booked once more for that route, as `key|route:/pay`.
     """
 
     key: str
@@ -70,13 +75,22 @@ class Feed:
     edge: str
     observer: str
     tracks: tuple[tuple[str, str], ...]
+    route: str = ""
+    route_tracks: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Matcher:
-    """The selectors of one rule, and a memory of the series that were matched against them."""
+    """The selectors of one rule, and a memory of the series that were matched against them.
+
+    Attributes:
+        selectors: What is asked for.
+        by_route: Keys of the selectors that are compared route by route as well.
+        known: What each series feeds.
+    """
 
     selectors: tuple["_Pattern", ...]
+    by_route: tuple[str, ...] = ()
     known: dict[Series, Feed] = field(default_factory=dict)
 
     def feed(self, series: Series) -> Feed:
@@ -97,12 +111,17 @@ class Matcher:
             pattern.key for pattern in self.selectors if pattern.matches(name, series.field, attributes)
         )
         edge = next((attributes[caller] for caller in _CALLERS if attributes.get(caller)), "")
+        edge = edge.removeprefix(ROUTE_EDGE)
         parts = [series.metric, series.field, series.temporality, str(series.upper_bound)]
         parts += [f"{key}={value}" for key, value in series.attributes]
         observer = attributes.get(OBSERVER, "")
         edge = observer or edge
         tracks = tuple((f"{selector}|{edge}", selector) for selector in matched)
-        return Feed("\x1f".join(parts), matched, edge, observer, tracks)
+        # What a caller tells is of its own view; routes are compared between pods only.
+        shared = () if observer else tuple(key for key in matched if key in self.by_route)
+        route = _route(attributes) if shared else ""
+        told = tuple(f"{selector}|{route}" for selector in shared) if route else ()
+        return Feed("\x1f".join(parts), matched, edge, observer, tracks, route, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +150,38 @@ class _Pattern:
         return not any(key in attributes and p.fullmatch(attributes[key]) for key, p in self.without)
 
 
+def _route(attributes: dict[str, str]) -> str:
+    """Return the edge of the route that attributes in the plain spelling name; "" for none."""
+    route = next((attributes[name] for name in _ROUTES if attributes.get(name)), "")
+    return f"{ROUTE_EDGE}{route[:_LONGEST_ROUTE]}" if route else ""
+
+
+@lru_cache(maxsize=4096)
+def is_by_route(signal: Signal) -> bool:
+    """Return whether a signal is compared route by route, where its series name one.
+
+    Its events and what they are out of must be of one instrument: log lines name no route, and held against
+    the requests of one they would be none.
+    """
+    if signal.exposure is None or signal.kind is SignalKind.LEVELS or signal.share <= 0:
+        return False
+    return without_unit(plain(signal.events.metric)) == without_unit(plain(signal.exposure.metric))
+
+
 def matcher(rule: Rule) -> Matcher:
     """Return the matcher of a rule's signals and traffic; equal rules share one."""
     asked: list[Selector] = [rule.traffic]
+    by_route: list[Selector] = []
     for signal in rule.signals:
         asked += signal.asked
-    return _matcher(tuple(dict.fromkeys(asked)))
+        by_route += signal.asked if is_by_route(signal) else ()
+    return _matcher(tuple(dict.fromkeys(asked)), tuple(dict.fromkeys(by_route)))
 
 
 @lru_cache(maxsize=256)
-def _matcher(selectors: tuple[Selector, ...]) -> Matcher:
-    return Matcher(tuple(_pattern(selector) for selector in selectors))
+def _matcher(selectors: tuple[Selector, ...], by_route: tuple[Selector, ...]) -> Matcher:
+    patterns = tuple(_pattern(selector) for selector in selectors)
+    return Matcher(patterns, tuple(selector_key(selector) for selector in by_route))
 
 
 def _pattern(selector: Selector) -> _Pattern:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.matching import selector_key
+from detectors.matching import is_by_route, selector_key
 from detectors.windows import Pod, ServiceWindow
 from schemas.signals import Selector, Signal, SignalKind, within
 
@@ -60,7 +60,7 @@ def read(
         window: The service's window.
         pods: Keys of the pods, one a row.
         selector: What is read.
-        edge: Of one edge, or of all together for None.
+        edge: Of one caller or one route, or of all callers together for None.
         first: First interval.
         end: First interval that is left out.
         echoes: Which of the pods are heard under a deleted pod's name as well; see `detectors.echoes`.
@@ -98,7 +98,7 @@ def _between(pod: Pod, track_key: str, first: int, last: int, end: int) -> tuple
     """Return what a track says of the intervals `first` to `end` - 1, nothing from `last` on."""
     width = max(end - first, 0)
     sums, readings = np.zeros(width), np.zeros(width)
-    track = pod.tracks.get(track_key)
+    track = pod.track(track_key)
     if track is not None and last > first:
         sums[: last - first], readings[: last - first] = track.between(first, last)
     return sums, readings
@@ -161,3 +161,12 @@ def edges_of(window: ServiceWindow, pods: Sequence[str], signal: Signal) -> list
     """Return the callers that a signal's series name, sorted; "" stands for series that name none."""
     selector = signal.exposure or signal.events
     return sorted({edge for name in pods for edge in window.pods[name].edges(selector_key(selector))})
+
+
+def routes_of(window: ServiceWindow, pods: Sequence[str], signal: Signal) -> list[str]:
+    """Return the routes of a signal that are compared by themselves, as edges, sorted."""
+    if not window.routes or not is_by_route(signal):
+        return []
+    start = f"{selector_key(signal.exposure or signal.events)}|"
+    tracks = [key for name in pods for key in window.pods[name].routes if key.startswith(start)]
+    return sorted({key[len(start) :] for key in tracks})

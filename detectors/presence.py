@@ -1,6 +1,6 @@
 """Silence as evidence: a canary that says nothing while its stable twins speak.
 
-Two things beside a defect make a pod silent. A *pause*: it spoke, or just came, and nobody calls it for an
+Three things beside a defect make a pod silent. A *pause*: it spoke, or just came, and nobody calls it for an
 interval or two. Pauses are a chain of two states, whose chances the stable pods tell. And *idleness*: callers
 with long-lived connections keep to the pods that they have, and one that was added gets no calls for hours.
 Idleness belongs to the pod and not to the interval: however long it lasts, it is one observation, and the
@@ -10,7 +10,10 @@ A pod that is gone had callers, and they went somewhere. Where as many pods spea
 canary may well be idle, and its silence is worth no more than the number of witnesses. Where one speaker
 fewer is left, the canary stands in its place, and answers nobody.
 
-The null is the mixture of both; the alternative is that the canary is dead. When that began is not known, so
+A canary that gets a request a minute has minutes without any, however steadily its busy twins speak: where
+requests are counted, a *thin* stream of them may pause by chance.
+
+The null is the mixture of these; the alternative is that the canary is dead. When that began is not known, so
 all starts share the prior.
 
 Good at a canary that takes a speaking pod's place and never comes up, or that dies after it spoke. Blind, and
@@ -118,8 +121,28 @@ def habit(spoke: Bools, lived: Bools) -> Habit:
     )
 
 
+def thinness(requests: float, intervals: int, silent: int) -> float:
+    """Return the log of the chance that a pod with so little traffic gets none for so many intervals.
+
+    A gamma posterior of its rate under Jeffreys' prior, from the requests that it had before; -inf for one
+    that had none, of which idleness speaks.
+
+    >>> round(thinness(10, 10, 3), 2), thinness(6000, 10, 3) < -1000
+    (-2.75, True)
+    """
+    if requests <= 0 or intervals <= 0:
+        return -np.inf
+    return float((requests + 0.5) * np.log(intervals / (intervals + silent)))
+
+
 def silence(
-    canary: Floats, stable: Floats, quiet: Floats, usual: Habit, threshold: float, expected: int = 0
+    canary: Floats,
+    stable: Floats,
+    quiet: Floats,
+    usual: Habit,
+    threshold: float,
+    expected: int = 0,
+    requests: Floats | None = None,
 ) -> Silence:
     """Return what the canary's silence up to now is worth.
 
@@ -130,6 +153,7 @@ def silence(
         usual: How stable pods fall silent.
         threshold: Log e-value that convicts.
         expected: First interval in which the canary should speak.
+        requests: What all canary pods served since the release, (intervals,); None where nobody counts.
     """
     is_told: Bools = np.asarray((stable > 0).any(axis=0))
     together = canary.sum(axis=0)
@@ -146,9 +170,13 @@ def silence(
     lost = before - _usual(speaking[since:])
     idle = np.log(MOVED) if lost >= 1.0 else usual.idleness(max(len(canary), 1))
     starts = max(int(is_told[expected:].sum()) - length + 1, 1)
+    before_it = is_told[:since]
+    served = 0.0 if requests is None else float(requests[:since][before_it].sum())
 
     def worth(intervals: int) -> float:
-        return -float(np.logaddexp(idle, usual.pause(intervals) + np.log(starts)))
+        thin = thinness(served, int(before_it.sum()), intervals)
+        paused = np.logaddexp(usual.pause(intervals), thin) + np.log(starts)
+        return -float(np.logaddexp(idle, paused))
 
     more = next((n for n in range(MOST_INTERVALS) if worth(length + n) >= threshold), None)
     return Silence(length, since, max(worth(length), 0.0), float(lost), more)

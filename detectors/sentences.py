@@ -4,7 +4,7 @@ from math import exp
 
 from detectors.presence import Silence
 from detectors.weighing import Weighed
-from schemas.judgements import Side
+from schemas.judgements import ROUTE_EDGE, Side
 from schemas.signals import Signal, SignalKind
 
 
@@ -46,7 +46,8 @@ _SHARED = "; it convicts nobody, because stable pods show the same damage"
 
 def evidence_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: float) -> str:
     """Return evidence as one sentence, such as `errors 12.3 % of 4,512 on 1 canary pod against ...`."""
-    caller = f" as called by {edge}" if edge else ""
+    route = edge.removeprefix(ROUTE_EDGE)
+    caller = f" on {route}" if route != edge else f" as called by {edge}" if edge else ""
     other = "before the release" if weighed.control == weighed.quiet else ""
     return (
         f"{_name(signal)}{caller} {_level(signal, weighed.canary)} "

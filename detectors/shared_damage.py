@@ -12,6 +12,12 @@ from detectors.weighing import side_of
 from schemas.signals import Direction, Signal
 
 
+def beside(canary: Panel, stable: Panel) -> Panel:
+    """Return the canary's panel of the intervals in which a stable pod spoke as well."""
+    shared = (stable.exposure > 0).any(axis=0)
+    return canary.only(np.broadcast_to(shared, canary.exposure.shape))
+
+
 def comparable(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) -> Panel:
     """Return the canary's panel without the intervals that nothing sound can be held against.
 
@@ -24,7 +30,7 @@ def comparable(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) -> Pa
     shared = (stable.exposure > 0).any(axis=0)
     if shared.all() or not _has_moved(signal, stable, quiet):
         return canary
-    return canary.only(np.broadcast_to(shared, canary.exposure.shape))
+    return beside(canary, stable)
 
 
 def hits_both(signal: Signal, canary: Panel, stable: Panel, quiet: Panel) -> bool:

@@ -48,7 +48,8 @@ def traffic_of(case: Case, said: tuple[Finding, ...]) -> Traffic | None:
     for signal in case.rule.signals:
         if signal.kind is not SignalKind.COUNTS:
             continue
-        told = [f.evidence for f in said if f.is_own and f.can_convict and f.evidence.signal == signal.name]
+        own = [f for f in said if f.is_own and f.can_convict and not f.is_route]
+        told = [f.evidence for f in own if f.evidence.signal == signal.name]
         requests = sum(evidence.canary.exposure for evidence in told)
         if requests <= 0:
             continue

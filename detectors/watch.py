@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import log
 
 from pydantic import AwareDatetime
 
@@ -240,7 +241,10 @@ def _speaks(case: Case) -> bool:
 
 def _suspicion(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...]) -> Suspicion:
     """Return what points at this release, for the ranking of blame."""
-    own = max((f.evidence.log_e for f in said if f.is_own and f.can_convict and not f.predates), default=0.0)
+    ours = [f for f in said if f.is_own and f.can_convict and not f.predates]
+    # The largest over routes is as large as one of the whole only where it pays for how many were asked.
+    dearest = max((f.alpha for f in ours if not f.is_route), default=0.0)
+    own = max((f.evidence.log_e - (_paid(f, dearest) if f.is_route else 0.0) for f in ours), default=0.0)
     silent = max((f.evidence.log_e for f in said if f.is_presence), default=0.0)
     edges = sorted(
         ((f.evidence.edge, f.evidence.log_e) for f in said if f.is_callers and f.evidence.log_e > 0),
@@ -263,3 +267,8 @@ def _suspicion(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...]) -> Su
         predates=watch.convicted_at is None and best is not None and best.predates,
         callers=callers_of(case.window, case.rule),
     )
+
+
+def _paid(finding: Finding, dearest: float) -> float:
+    """Return by how much a route's evidence is worth less than that of all requests, as a log, at least 0."""
+    return max(log(dearest / finding.alpha), 0.0) if dearest > 0 else 0.0

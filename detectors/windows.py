@@ -22,6 +22,10 @@ MOST_SERIES = 4096
 MOST_EDGES = 32
 """Callers of one pod that are kept apart; more are counted together as `(others)`."""
 
+MOST_ROUTES = 16
+"""Routes of one service that are compared by themselves, those that had requests first; further ones count in
+the total only. One keeps a track a pod and selector. Fewer hide endpoints; more split the budget further."""
+
 LARGEST_VALUE = 1e18
 """Magnitude beyond which no reading is meant; sums of such readings would leave what floats can hold."""
 
@@ -73,7 +77,8 @@ class Pod:
         refused_ms: The log's time at the newest of them; a pod of which nothing is believed is there, too.
         observer: The calling service that it belongs to, when it told of this service's answers; else "".
         spoken: Samples an interval, whatever they said.
-        tracks: By selector and edge, as `key|edge`.
+        tracks: By selector and edge, as `key|edge`; each reading is in one.
+        routes: What is in the tracks already, by selector and route once more, as `key|route:/pay`.
         series: Newest points of each series, by the series' name.
         lines: What it printed, by statement.
     """
@@ -90,6 +95,7 @@ class Pod:
     observer: str = ""
     spoken: Track = field(default_factory=Track)
     tracks: dict[str, Track] = field(default_factory=dict)
+    routes: dict[str, Track] = field(default_factory=dict)
     series: dict[str, RecentPoints] = field(default_factory=dict)
     lines: LogCounts = field(default_factory=LogCounts)
 
@@ -97,6 +103,11 @@ class Pod:
     def born_ms(self) -> int | None:
         """Return when it was ready, or else first spoke."""
         return self.ready_ms if self.ready_ms is not None else self.first_ms
+
+    def track(self, key: str) -> Track | None:
+        """Return the track of `key|edge`, where edge is a caller or a route; None for none."""
+        found = self.tracks.get(key)
+        return self.routes.get(key) if found is None else found
 
     def edges(self, selector: str) -> list[str]:
         """Return the callers that a selector's readings name, sorted."""
@@ -114,6 +125,7 @@ class ServiceWindow:
         floor: First interval kept.
         pods: By name; a pod that came back as another version is a pod of its own.
         current: Key in `pods` of each pod name's newest life.
+        routes: Routes that are compared by themselves, and the newest interval with requests of each.
         templates: Which statement printed a line.
     """
 
@@ -122,6 +134,7 @@ class ServiceWindow:
     floor: int = 0
     pods: dict[str, Pod] = field(default_factory=dict)
     current: dict[str, str] = field(default_factory=dict)
+    routes: dict[str, int] = field(default_factory=dict)
     templates: LogTemplates = field(default_factory=LogTemplates)
 
     def add_samples(self, batch: SampleBatch, rule: Rule, now: datetime) -> Refusals:
@@ -240,6 +253,8 @@ class ServiceWindow:
             self.floor = 0
             for pod in self.pods.values():
                 pod.spoken, pod.tracks, pod.series, pod.lines = Track(), {}, {}, LogCounts()
+                pod.routes = {}
+            self.routes = {}
         if now is None:
             return
         kept = rule.judge.quiet + rule.judge.watch + rule.gate.recovery + 2 * rule.judge.interval
@@ -252,6 +267,8 @@ class ServiceWindow:
             name = self.pods.pop(key).name
             if self.current.get(name) == key:
                 del self.current[name]
+        for route in [route for route, newest in self.routes.items() if newest < floor]:
+            del self.routes[route]
         for pod in self.pods.values():
             pod.spoken.drop_before(floor)
             pod.lines.drop_before(floor)
@@ -259,6 +276,10 @@ class ServiceWindow:
                 pod.tracks[track_key].drop_before(floor)
                 if not pod.tracks[track_key].sums:
                     del pod.tracks[track_key]
+            for track_key in list(pod.routes):
+                pod.routes[track_key].drop_before(floor)
+                if not pod.routes[track_key].sums or track_key.partition("|")[2] not in self.routes:
+                    del pod.routes[track_key]
             for series_key in [k for k, p in pod.series.items() if p.times_ms and p.times_ms[-1] < floor_ms]:
                 del pod.series[series_key]
 
@@ -334,6 +355,23 @@ class ServiceWindow:
                 crowded = len(pod.edges(selector)) >= MOST_EDGES
                 track = pod.tracks.setdefault(f"{selector}|(others)" if crowded else key, Track())
             track.add(index, value, readings)
+        if feed.route_tracks and self._is_followed(feed.route, index, value):
+            for key in feed.route_tracks:
+                track = pod.routes.get(key)
+                if track is None:
+                    track = pod.routes[key] = Track()
+                track.add(index, value, readings)
+
+    def _is_followed(self, route: str, index: int, value: float) -> bool:
+        """Return whether a route is compared by itself; one that has requests is, while there is room."""
+        newest = self.routes.get(route)
+        if newest is None:
+            if value <= 0 or len(self.routes) >= MOST_ROUTES:
+                return False
+            self.routes[route] = index
+        elif index > newest and value > 0:
+            self.routes[route] = index
+        return True
 
     def _heard(self, pod: Pod, index: int, time_ms: int) -> None:
         pod.spoken.add(index, 1.0)

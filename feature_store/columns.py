@@ -47,7 +47,7 @@ COLUMNS = (
     Column("first_bad_at", _INSTANT, "verdict: start of the first interval that counts against it"),
     Column("signal", _TEXT, "evidence: signal name"),
     Column("detector", _TEXT, "evidence: which test weighed it"),
-    Column("edge", _TEXT, "evidence: caller, or empty for all requests"),
+    Column("edge", _TEXT, "evidence: caller, route:/pay for a route, or empty for all requests"),
     Column("log_e", _NUMBER, "evidence: natural logarithm of the e-value; suspicion: own evidence"),
     Column("threshold_log_e", _NUMBER, "evidence: log_e that convicts"),
     Column("playbook", _TEXT, "decision: rollback, promote, page, nothing"),

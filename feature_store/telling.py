@@ -134,7 +134,7 @@ def _sureness(verdict: Verdict) -> str:
 
 
 def _evidence(item: Evidence) -> Iterator[str]:
-    name = f"{item.signal} as {item.edge} sees it" if item.edge else item.signal
+    name = f"{item.signal}{item.where}"
     text = item.text or (
         f"{level(item.canary.level)} over {item.canary.exposure:,.0f} on {item.canary.pods} of its pods, "
         f"{level(item.control.level)} over {item.control.exposure:,.0f} on {item.control.pods} others; "

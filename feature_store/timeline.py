@@ -61,8 +61,7 @@ def _event(said: Said) -> str:
         case ReleaseOpened() | ReleaseClosed() | SettingsChanged() | FreezeSet() | KillSwitchSet():
             return _surroundings(said)
         case Evidence():
-            seen = f" as {said.edge} sees it" if said.edge else ""
-            return f"evidence on {said.signal}{seen} is enough to convict"
+            return f"evidence on {said.signal}{said.where} is enough to convict"
         case SuspicionChanged():
             return Kind.SUSPICION.value
         case VerdictReached(verdict=verdict):

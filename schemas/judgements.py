@@ -8,6 +8,9 @@ from pydantic import AwareDatetime
 
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, SignalName
 
+ROUTE_EDGE = "route:"
+"""How an edge begins that stands for one route of the service, whoever called it: `route:/pay`."""
+
 
 class VerdictKind(StrEnum):
     """What is known about a release. Three of the five are ways not to know.
@@ -48,7 +51,8 @@ class Evidence:
     Attributes:
         id: Derived from release, signal, detector and instant.
         detector: Which test weighed it.
-        edge: Caller, when the numbers are of one caller's requests only; "" for all.
+        edge: Caller, when the numbers are of one caller's requests only; `route:/pay` when they are of that
+            route's; "" for all.
         log_e: Natural logarithm of the e-value: how many times likelier than chance, 0 = says nothing.
         threshold_log_e: The `log_e` that convicts, from the signal's share of the release's budget.
         margin: Largest change in the signal's unit that counts as no damage.
@@ -83,6 +87,14 @@ class Evidence:
     def convicts(self) -> bool:
         """Return whether this alone is enough."""
         return self.log_e >= self.threshold_log_e and not self.is_shared
+
+    @property
+    def where(self) -> str:
+        """Return whose requests the numbers are of, as words that follow the signal's name; "" for all."""
+        route = self.edge.removeprefix(ROUTE_EDGE)
+        if route != self.edge:
+            return f" on {route}"
+        return f" as {self.edge} sees it" if self.edge else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,3 +67,11 @@ def test_silence_while_nobody_speaks_is_no_silence() -> None:
 def test_however_long_silence_lasts_it_proves_no_more_than_callers_moving_away_allows() -> None:
     found = silence(np.zeros((1, 600)), np.ones((2, 600)), np.ones((3, 60)), habit(ALWAYS, ALWAYS), NEEDED)
     assert found.log_e <= -log(MOVED)
+
+
+def test_a_canary_with_a_request_a_minute_may_pause_beside_busy_twins() -> None:
+    canary = np.array([[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]])
+    told = (canary, np.ones((3, 9)), np.ones((3, 60)), habit(ALWAYS, ALWAYS), NEEDED)
+    assert silence(*told).log_e > NEEDED
+    assert silence(*told, requests=canary[0]).log_e < NEEDED
+    assert silence(*told, requests=600.0 * canary[0]).log_e > NEEDED
