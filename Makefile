@@ -64,8 +64,9 @@ fix: $(STAMP)  ## Format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP)  ## Measure the judge on ../shared/bench/changerca
-	@$(BIN)/python -m bench.changerca --data ../shared/bench/changerca
+bench: $(STAMP)  ## Measure the judge on the sets under ../shared/bench
+	@for set in changerca kontrast nab loghub; do $(BIN)/python -m bench.$$set --data ../shared/bench/$$set || exit 1; done
+	@$(BIN)/python -m bench.kayenta --data ../shared/bench
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
