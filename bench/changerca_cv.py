@@ -17,12 +17,12 @@ from math import inf, log
 
 from bench.changerca_data import Change
 from detectors.blame import CLEAR_LEAD
-from detectors.case import PRESENCE, PRESENCE_SHARE
+from detectors.case import PRESENCE_SHARE
 from detectors.defaults import pod_minute_rule
 from schemas.codec import digest
 from schemas.effects import Effect
 from schemas.instants import from_ms
-from schemas.judgements import Evidence
+from schemas.judgements import PRESENCE, Evidence
 from schemas.observations import ReleaseOpened, SettingsChanged
 from schemas.policy import Autonomy, Policy, Rule
 from streams.pod_minutes import Row

@@ -5,13 +5,13 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.case import PRESENCE, PRESENCE_SHARE, Case, Finding, Span
+from detectors.case import PRESENCE_SHARE, Case, Finding, Span
 from detectors.panels import Floats, Panel, read, until
 from detectors.presence import Habit, habit, silence
 from detectors.sentences import silence_text
 from detectors.weighing import side_of
 from detectors.windows import ServiceWindow
-from schemas.judgements import Evidence
+from schemas.judgements import PRESENCE, Evidence
 
 
 def of_presence(case: Case) -> list[Finding]:

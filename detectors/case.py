@@ -9,11 +9,9 @@ from detectors.history_memory import PastMemory
 from detectors.sides import Sides
 from detectors.windows import ServiceWindow
 from schemas.judgements import Evidence
-from schemas.keys import SignalName, derived_id
+from schemas.keys import derived_id
 from schemas.policy import Rule
 from schemas.releases import Release
-
-PRESENCE = SignalName("presence")
 
 PRESENCE_SHARE = 2.0
 """Share of the false-rollback budget for silence and lost traffic, relative to the signals' shares."""

@@ -18,7 +18,7 @@ from feature_store.wording import (
     weight,
     words,
 )
-from schemas.judgements import Evidence, Recovery, Verdict, VerdictKind
+from schemas.judgements import PRESENCE, Evidence, Recovery, Verdict, VerdictKind
 from schemas.observations import Answer, Approval, OutcomeReported, ReleaseOpened, VerdictReached
 from schemas.orders import Command, Decision, Denied, Held, OutcomeKind, Playbook
 
@@ -141,10 +141,14 @@ def _evidence(item: Evidence) -> Iterator[str]:
         f"{strength(item.log_e, item.threshold_log_e)}"
     )
     yield from _wrapped(f"* {text}" if text.startswith(item.signal) else f"* {name}: {text}")
+    # Silence is measured in intervals, everything else in the signal's unit.
+    harmless = (
+        f"fewer than {level(item.margin)} intervals count as no silence"
+        if item.signal == PRESENCE
+        else f"a change up to {level(item.margin)} counts as none"
+    )
     yield from _wrapped(
-        f"{weight(item.log_e, item.threshold_log_e)}. Test {words(item.detector)}; "
-        f"a change up to {level(item.margin)} counts as none.",
-        "      ",
+        f"{weight(item.log_e, item.threshold_log_e)}. Test {words(item.detector)}; {harmless}.", "      "
     )
 
 

@@ -8,6 +8,9 @@ from pydantic import AwareDatetime
 
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, SignalName
 
+PRESENCE = SignalName("presence")
+"""Signal of evidence from what is not there; it is measured in intervals."""
+
 ROUTE_EDGE = "route:"
 """How an edge begins that stands for one route of the service, whoever called it: `route:/pay`."""
 

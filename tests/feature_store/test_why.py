@@ -190,6 +190,15 @@ def test_evidence_without_a_sentence_and_with_other_comparisons_is_told_in_numbe
     assert "1 min before the start" in text
 
 
+def test_silence_is_told_in_intervals_and_not_as_a_change(tmp_path: Path) -> None:
+    script = Script().opened()
+    seen = replace(script.evidence("presence"), detector="silence", margin=3.0)
+    script.verdict(VerdictKind.HARMFUL, "silent.", evidence=(seen,), confidence=0.999, first_bad=-1)
+    text = tell(story_of(tmp_path, script))
+    assert "fewer than 3 intervals count as no silence." in text
+    assert "counts as none" not in text
+
+
 def test_a_body_survives_the_journal(tmp_path: Path) -> None:
     effects: list[Effect] = stories.held_and_approved().effects
     write(tmp_path, effects)
