@@ -75,6 +75,8 @@ def admit(
             return _act(state, decision, release, rule, rollback_template, now)
         case Playbook.PROMOTE:
             return _act(state, decision, release, rule, release.template, now)
+        case Playbook.REMEDY:
+            return ()
         case _:
             assert_never(decision.playbook)
 

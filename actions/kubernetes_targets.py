@@ -20,7 +20,7 @@ from actions.verb_run_job import RunJob
 from actions.verb_scale import Scale
 from actions.verb_set_config import SetConfig
 from actions.verb_undo_revision import UndoRevision
-from schemas.orders import Command, CommandKind
+from schemas.orders import RUNBOOKS, Command, CommandKind
 from schemas.releases import TargetKind
 
 VerbType = (
@@ -99,6 +99,14 @@ def verb_for(command: CommandKind, kind: TargetKind) -> VerbType:
             return RunJob
         case CommandKind.SET_CONFIG:
             return SetConfig
+        case (
+            CommandKind.RESUME_SYNC
+            | CommandKind.RUN_ANSIBLE
+            | CommandKind.RUN_SCRIPT
+            | CommandKind.CALL_HTTP
+            | CommandKind.RUN_PIPELINE
+        ):
+            raise RefusedActionError(f"{command} is nothing that can be done to a {kind}")
         case _:
             assert_never(command)
 
@@ -109,5 +117,6 @@ def possible() -> Mapping[CommandKind, tuple[TargetKind, ...]]:
         {
             command: tuple(kind for kind in SERVED if kind in verb_for(command, kind).kinds)
             for command in CommandKind
+            if command not in (*RUNBOOKS, CommandKind.RESUME_SYNC)
         }
     )

@@ -185,6 +185,8 @@ def _why_ask(autonomy: Autonomy, confidence: float, min_confidence: float, rule_
     match autonomy:
         case Autonomy.SHADOW:
             return f"{rule_name} is in shadow mode"
+        case Autonomy.DRY_RUN:
+            return ""
         case Autonomy.ASK:
             return f"{rule_name} asks a human"
         case Autonomy.ALONE:

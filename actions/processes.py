@@ -60,6 +60,11 @@ class Processes:
                 | CommandKind.ABORT
                 | CommandKind.RETRY
                 | CommandKind.PROMOTE_STEP
+                | CommandKind.RESUME_SYNC
+                | CommandKind.RUN_ANSIBLE
+                | CommandKind.RUN_SCRIPT
+                | CommandKind.CALL_HTTP
+                | CommandKind.RUN_PIPELINE
             ):
                 raise RefusedActionError(
                     f"{command.kind} of {command.target.key}: local processes know undo and promote alone"

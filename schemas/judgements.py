@@ -183,6 +183,10 @@ class Recovery:
         id: Derived from the command.
         command: The action whose effect is judged.
         text: Before, during and after in numbers.
+        first_bad_at: When the damage began, as far as it is known.
+        acted_at: When the action had taken effect.
+        recovered_at: End of the first interval from which on the signals stayed at their quiet level;
+            None unless recovered. From `first_bad_at` to here is the time to recovery.
     """
 
     id: str
@@ -193,6 +197,9 @@ class Recovery:
     kind: RecoveryKind
     at: AwareDatetime
     text: str
+    first_bad_at: AwareDatetime | None = None
+    acted_at: AwareDatetime | None = None
+    recovered_at: AwareDatetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,14 @@ from schemas.observations import (
     AnomalySeen,
     Approval,
     Body,
+    FailureCleared,
+    FailureSeen,
     FreezeSet,
     KillSwitchSet,
     LogBatch,
     LogPosition,
     Observation,
+    OneWaySeen,
     Origin,
     OutcomeReported,
     PodChanged,
@@ -26,6 +29,7 @@ from schemas.observations import (
     ReleaseStarted,
     SettingsChanged,
     SuspicionChanged,
+    TemplateSeen,
     Tick,
     VerdictReached,
 )
@@ -52,6 +56,10 @@ OBSERVATION_KINDS: dict[str, type[Any]] = {
     "suspicion-changed": SuspicionChanged,
     "anomaly-seen": AnomalySeen,
     "recovery-judged": RecoveryJudged,
+    "failure-seen": FailureSeen,
+    "failure-cleared": FailureCleared,
+    "template-seen": TemplateSeen,
+    "one-way-seen": OneWaySeen,
 }
 _KIND_OF = {kind: name for name, kind in OBSERVATION_KINDS.items()}
 
@@ -102,8 +110,18 @@ def expected_key(body: Body) -> tuple[str, ...] | None:
             return (service_key(body.release.environment, body.release.service),)
         case Tick() | SettingsChanged():
             return ("",)
-        case Approval() | FreezeSet() | KillSwitchSet() | ReleaseClosed():
+        case (
+            Approval()
+            | FreezeSet()
+            | KillSwitchSet()
+            | ReleaseClosed()
+            | FailureCleared()
+            | TemplateSeen()
+            | OneWaySeen()
+        ):
             return (body.environment,)
+        case FailureSeen(failure=failure):
+            return (failure.environment,)
         case OutcomeReported(outcome=outcome):
             return (service_key(outcome.environment, outcome.service), outcome.environment)
         case ReleaseOpened() | VerdictReached():

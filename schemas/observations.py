@@ -5,11 +5,12 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
+from schemas.failures import Failure
 from schemas.judgements import Anomaly, Recovery, Suspicion, Verdict
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, TemplateHash
 from schemas.orders import Outcome
 from schemas.policy import Policy
-from schemas.releases import Release
+from schemas.releases import Release, Target
 from schemas.samples import SampleBatch
 
 
@@ -211,6 +212,51 @@ class RecoveryJudged:
     recovery: Recovery
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureSeen:
+    """A service fails in a known way; said again when more pods fail, or fewer: told to its environment."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureCleared:
+    """A failure is gone: told to its environment."""
+
+    failure: str
+    environment: EnvironmentName
+    service: ServiceName
+    at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateSeen:
+    """A workload asks for another template than before, whoever changed it: told to its environment."""
+
+    environment: EnvironmentName
+    service: ServiceName
+    target: Target
+    template: TemplateHash
+    version: str
+    at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneWaySeen:
+    """A release changed something that going back to the earlier version does not take back.
+
+    Attributes:
+        version: Of the release; "" for whichever is under watch.
+        reason: What changed, as a sentence: a migration that ran, a schema that moved on.
+    """
+
+    environment: EnvironmentName
+    service: ServiceName
+    version: str
+    reason: str
+    at: AwareDatetime
+
+
 Body = (
     SampleBatch
     | LogBatch
@@ -228,6 +274,10 @@ Body = (
     | SuspicionChanged
     | AnomalySeen
     | RecoveryJudged
+    | FailureSeen
+    | FailureCleared
+    | TemplateSeen
+    | OneWaySeen
 )
 
 

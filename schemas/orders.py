@@ -16,7 +16,17 @@ from schemas.keys import (
     TemplateHash,
 )
 from schemas.releases import Target
-from schemas.verbs import ConfigChange, PodDeletion, Scaling, StepPromotion
+from schemas.verbs import (
+    Awaited,
+    ConfigChange,
+    Ownership,
+    PausedSync,
+    PodDeletion,
+    RemedyStep,
+    RunbookCall,
+    Scaling,
+    StepPromotion,
+)
 
 
 class Playbook(StrEnum):
@@ -26,6 +36,7 @@ class Playbook(StrEnum):
     PROMOTE = "promote"
     PAGE = "page"
     NOTHING = "nothing"
+    REMEDY = "remedy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +65,8 @@ class Decision:
         needs_approval: A human must agree before anything changes.
         alternatives: What else was considered and why not.
         settings: Digest of the policy that decided.
+        remedy: Name and version of the playbook whose steps follow; "" for none.
+        failure: Id of the failure that it is about; "" for a verdict.
     """
 
     id: DecisionId
@@ -71,6 +84,8 @@ class Decision:
     suspects: tuple[Suspect, ...] = ()
     alternatives: tuple[str, ...] = ()
     settings: str = ""
+    remedy: str = ""
+    failure: str = ""
 
 
 class Guard(StrEnum):
@@ -90,6 +105,9 @@ class Guard(StrEnum):
     AMBIGUOUS_BLAME = "ambiguous_blame"
     SUPERSEDED = "superseded"
     SHADOW = "shadow"
+    IRREVERSIBLE = "irreversible"
+    TARGET_BUSY = "target_busy"
+    QUARANTINE = "quarantine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +160,15 @@ class CommandKind(StrEnum):
     ABORT = "abort"
     RETRY = "retry"
     PROMOTE_STEP = "promote_step"
+    RESUME_SYNC = "resume_sync"
+    RUN_ANSIBLE = "run_ansible"
+    RUN_SCRIPT = "run_script"
+    CALL_HTTP = "call_http"
+    RUN_PIPELINE = "run_pipeline"
+
+
+RUNBOOKS = (CommandKind.RUN_ANSIBLE, CommandKind.RUN_SCRIPT, CommandKind.CALL_HTTP, CommandKind.RUN_PIPELINE)
+"""What the executor's installation allows by name, outside any cluster's own API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +186,11 @@ class Command:
         step: For PROMOTE_STEP.
         timeout_s: Seconds in which the change must have taken effect, a Job have ended; 0 leaves it to
             the executor.
+        runbook: For the kinds of `RUNBOOKS`; the target is the workload that it is run for.
+        paused: For RESUME_SYNC: what was paused.
+        remedy: Which step of which playbook it is; None for an order of no playbook.
+        awaited: What the service must show afterwards; None leaves it to the kind.
+        is_rehearsal: Everything is done but the change itself: the server is asked to store nothing.
     """
 
     id: CommandId
@@ -178,6 +210,11 @@ class Command:
     config: ConfigChange | None = None
     step: StepPromotion | None = None
     timeout_s: int = 0
+    runbook: RunbookCall | None = None
+    paused: PausedSync | None = None
+    remedy: RemedyStep | None = None
+    awaited: Awaited | None = None
+    is_rehearsal: bool = False
 
     def __post_init__(self) -> None:
         if lacking := _lacking(self):
@@ -207,6 +244,15 @@ def _lacking(command: Command) -> str:
             return "" if command.config else "key and value"
         case CommandKind.PROMOTE_STEP:
             return "template" if not command.template else "" if command.step else "step"
+        case CommandKind.RESUME_SYNC:
+            return "" if command.paused else "paused owner"
+        case (
+            CommandKind.RUN_ANSIBLE
+            | CommandKind.RUN_SCRIPT
+            | CommandKind.CALL_HTTP
+            | CommandKind.RUN_PIPELINE
+        ):
+            return "" if command.runbook else "runbook"
         case (
             CommandKind.RESTART
             | CommandKind.PAUSE
@@ -221,12 +267,18 @@ def _lacking(command: Command) -> str:
 
 
 class OutcomeKind(StrEnum):
-    """How a command ended."""
+    """How a command ended.
+
+    REHEARSED: it would have worked, and nothing was changed. HANDED_OVER: nothing was changed here, because
+    the object's owner would write it again; a human was given what to agree to, such as a pull request.
+    """
 
     DONE = "done"
     ALREADY_DONE = "already_done"
     FAILED = "failed"
     REFUSED = "refused"
+    REHEARSED = "rehearsed"
+    HANDED_OVER = "handed_over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +291,9 @@ class Outcome:
         template_after: Template that runs now, as read back; "" when unknown.
         detail: One sentence: what was changed, or what stood in the way.
         log_tail: Last lines that a Job said, oldest first, redacted; empty for other kinds.
+        ownership: Who owns the target and what followed from it; None where nobody looked.
+        remedy: The command's.
+        awaited: The command's.
     """
 
     id: str
@@ -255,6 +310,9 @@ class Outcome:
     template_before: TemplateHash = NO_TEMPLATE
     template_after: TemplateHash = NO_TEMPLATE
     log_tail: tuple[str, ...] = ()
+    ownership: Ownership | None = None
+    remedy: RemedyStep | None = None
+    awaited: Awaited | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

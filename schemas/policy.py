@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from schemas.durations import Duration, PositiveDuration
 from schemas.kayenta import KayentaSettings
 from schemas.keys import EnvironmentName, ServiceName
+from schemas.playbooks import PlaybookSpec
 from schemas.releases import Target, TargetKind
 from schemas.signals import Selector, Signal, default_signals, requests_selector
 
@@ -73,12 +74,13 @@ class Autonomy(StrEnum):
     """Who acts.
 
     ALONE: the command goes out at once. ASK: a human approves first. SHADOW: nothing goes out and
-    everything is said.
+    everything is said. DRY_RUN: the command goes out as a rehearsal, which the server stores nothing of.
     """
 
     ALONE = "alone"
     ASK = "ask"
     SHADOW = "shadow"
+    DRY_RUN = "dry_run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,12 @@ class GateSettings:
         promote: Who promotes a healthy canary.
         min_confidence: Below it, a rollback asks a human even where it may act alone.
         approval_expires: No answer by then means no action.
+        remedy: Who begins a playbook for a known failure, and goes on with its steps.
+        playbooks: Names of the playbooks that may be chosen; None for all that are there.
+        remedy_budget: Steps of playbooks allowed for one service within `budget_window`; one more asks.
+        service_budget: Rollbacks allowed of one service within `budget_window`; one more is held.
+        lease: How long an owner such as Argo CD is told to leave an undone object alone before it is asked
+            whether its source still wants the bad revision.
         budget: Rollbacks allowed in an environment within `budget_window`; one more is held.
         blast_radius: Services of an environment that may be rolled back within `budget_window`; one
             more is held, because what hits many services at once is seldom their releases. None
@@ -106,6 +114,11 @@ class GateSettings:
 
     rollback: Autonomy = Autonomy.ASK
     promote: Autonomy = Autonomy.ALONE
+    remedy: Autonomy = Autonomy.ASK
+    playbooks: tuple[str, ...] | None = None
+    remedy_budget: Annotated[int, Field(ge=0)] = 4
+    service_budget: Annotated[int, Field(ge=0)] = 2
+    lease: PositiveDuration = timedelta(minutes=30)
     min_confidence: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
     approval_expires: PositiveDuration = timedelta(minutes=30)
     budget: Annotated[int, Field(ge=0)] = 3
@@ -167,7 +180,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Rules by `environment/service`; `*` stands for any.
+    """Rules by `environment/service`; `*` stands for any. And what may be done about known failures.
+
+    Attributes:
+        rules: By key.
+        playbooks: In the order in which they are thought of.
 
     Raises:
         ValueError: there is no rule `*/*`, or a key is not two names with a slash between them.
@@ -176,6 +193,7 @@ class Policy:
     __pydantic_config__ = _STRICT
 
     rules: dict[str, Rule]
+    playbooks: tuple[PlaybookSpec, ...] = ()
 
     def __post_init__(self) -> None:
         if "*/*" not in self.rules:

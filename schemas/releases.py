@@ -48,6 +48,8 @@ class Release:
         event: Identity of the deploy event, as "source id".
         chain: CDEvents chain id, or "".
         is_rollback: The event itself says that it takes a version back: never rolled back in turn.
+        one_way: What the release changes that going back does not take back, as its event declares it; ""
+            when it declares nothing.
     """
 
     id: ReleaseId
@@ -62,6 +64,7 @@ class Release:
     event: str = ""
     chain: str = ""
     is_rollback: bool = False
+    one_way: str = ""
 
     def __post_init__(self) -> None:
         require_aware("started_at", self.started_at)

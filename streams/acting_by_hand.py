@@ -33,7 +33,14 @@ from streams.target_text import read_target
 LIFE = timedelta(minutes=5)
 """An order that no executor took up in this time is not carried out any more."""
 
-EXIT = {OutcomeKind.DONE: 0, OutcomeKind.ALREADY_DONE: 0, OutcomeKind.FAILED: 1, OutcomeKind.REFUSED: 3}
+EXIT = {
+    OutcomeKind.DONE: 0,
+    OutcomeKind.ALREADY_DONE: 0,
+    OutcomeKind.REHEARSED: 0,
+    OutcomeKind.FAILED: 1,
+    OutcomeKind.REFUSED: 3,
+    OutcomeKind.HANDED_OVER: 3,
+}
 NO_OUTCOME = 4
 """Exit codes; 2 is what the command line gives to what it does not understand."""
 

@@ -20,10 +20,13 @@ from schemas.keys import EnvironmentName, ServiceName
 from schemas.observations import (
     AnomalySeen,
     Approval,
+    FailureCleared,
+    FailureSeen,
     FreezeSet,
     KillSwitchSet,
     LogBatch,
     Observation,
+    OneWaySeen,
     OutcomeReported,
     PodChanged,
     RecoveryJudged,
@@ -32,6 +35,7 @@ from schemas.observations import (
     ReleaseStarted,
     SettingsChanged,
     SuspicionChanged,
+    TemplateSeen,
     Tick,
     VerdictReached,
 )
@@ -159,6 +163,8 @@ class Engine:
                 | RecoveryJudged()
             ):
                 return ((key, item) for item in self._at_environment(key, body))
+            case FailureSeen() | FailureCleared() | TemplateSeen() | OneWaySeen():
+                return ()
             case _:
                 assert_never(body)
 

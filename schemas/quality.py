@@ -1,0 +1,230 @@
+"""What the pre-deploy gate says of a build, what it compared, and the objectives it may be given."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, ConfigDict, Field
+
+from schemas.keys import EnvironmentName, ServiceName
+from schemas.reports import BuildReport
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+class GateOutcome(StrEnum):
+    """What becomes of a build. HOLD: the gate cannot tell, so a human must."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    HOLD = "hold"
+
+
+class RulingKind(StrEnum):
+    """What a human made of a past result: it holds although it did not pass, or it does not count."""
+
+    ACCEPTED = "accepted"
+    INVALIDATED = "invalidated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indicator:
+    """One number about a build, under the name by which objectives ask for it."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one part of the gate, such as tests or coverage, says.
+
+    Attributes:
+        score: 0 to 100; None without data.
+        weight: Its share of the total, relative to the other parts with data.
+        outcome: What this part alone would make of the build.
+        decides: Its outcome is not outweighed by other parts when it is fail or hold.
+        reasons: Sentences, strongest first.
+        compared_with: What the build was held against, in words.
+    """
+
+    name: str
+    score: float | None
+    weight: float
+    outcome: GateOutcome
+    reasons: tuple[str, ...]
+    decides: bool = False
+    compared_with: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """What the gate says of a build.
+
+    Attributes:
+        score: Weighted, 0 to 100; None when nothing could be judged.
+        failure_chance: Chance that the release will have to be taken back, in (0, 1), by its size,
+            its distance from the last one and the record of its service and author.
+        reasons: Why it is not a pass, strongest first; why it is one otherwise.
+        compared_with: Versions it was compared with, newest first.
+        settings: Digest of weights, limits and objectives.
+        by: Who ruled on it, where a human did.
+    """
+
+    service: ServiceName
+    version: str
+    environment: EnvironmentName
+    at: AwareDatetime
+    outcome: GateOutcome
+    score: float | None
+    failure_chance: float
+    parts: tuple[Part, ...]
+    reasons: tuple[str, ...]
+    indicators: tuple[Indicator, ...] = ()
+    compared_with: tuple[str, ...] = ()
+    settings: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """A human's word on the results of a version."""
+
+    service: ServiceName
+    version: str
+    environment: EnvironmentName
+    at: AwareDatetime
+    kind: RulingKind
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastBuild:
+    """One build as the history has it.
+
+    Attributes:
+        reports: In the order in which they came.
+        result: The newest that the gate said of it; None when it was not asked.
+        ruling: The newest that a human said of it.
+    """
+
+    version: str
+    at: AwareDatetime
+    reports: tuple[BuildReport, ...] = ()
+    result: GateResult | None = None
+    ruling: Ruling | None = None
+    commit: str = ""
+    author: str = ""
+
+    @property
+    def outcome(self) -> GateOutcome | None:
+        """Return what counts: the gate's word, a human's acceptance in its place; None if invalidated."""
+        if self.ruling is not None:
+            if self.ruling.kind is RulingKind.INVALIDATED:
+                return None
+            return GateOutcome.PASS
+        return None if self.result is None else self.result.outcome
+
+
+class CompareWith(StrEnum):
+    """How many earlier results a relative criterion is held against (Keptn's words)."""
+
+    SINGLE_RESULT = "single_result"
+    SEVERAL_RESULTS = "several_results"
+
+
+class IncludeResults(StrEnum):
+    """Which earlier results count (Keptn's words)."""
+
+    ALL = "all"
+    PASS = "pass"
+    PASS_OR_WARN = "pass_or_warn"
+
+
+class Aggregate(StrEnum):
+    """How several earlier values become one (Keptn's words)."""
+
+    AVG = "avg"
+    P50 = "p50"
+    P90 = "p90"
+    P95 = "p95"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What relative criteria compare with; the defaults are Keptn's."""
+
+    compare_with: CompareWith = CompareWith.SINGLE_RESULT
+    include_result_with_score: IncludeResults = IncludeResults.ALL
+    number_of_comparison_results: Annotated[int, Field(ge=1, le=50)] = 3
+    aggregate_function: Aggregate = Aggregate.AVG
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What one indicator should be.
+
+    Attributes:
+        passes: Alternatives, each a list of criteria such as `<=+10%` that must all hold; empty for an
+            indicator that is only reported.
+        warns: The same for half of the points.
+        is_key: When it fails, everything fails.
+    """
+
+    sli: str
+    passes: tuple[tuple[str, ...], ...] = ()
+    warns: tuple[tuple[str, ...], ...] = ()
+    weight: Annotated[float, Field(ge=0.0)] = 1.0
+    is_key: bool = False
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objectives:
+    """Service level objectives that a build must meet.
+
+    Attributes:
+        pass_score: Percent of the points from which the result is a pass.
+        warn_score: Percent from which it is a warning.
+    """
+
+    objectives: tuple[Objective, ...]
+    comparison: Comparison = field(default_factory=Comparison)
+    pass_score: Annotated[float, Field(ge=0.0, le=100.0)] = 90.0
+    warn_score: Annotated[float, Field(ge=0.0, le=100.0)] = 75.0
+
+    def __post_init__(self) -> None:
+        if self.warn_score > self.pass_score:
+            raise ValueError(
+                f"total score of a warning is {self.warn_score:g}, expected at most a pass's, {self.pass_score:g}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The change that a build carries, as far as anybody says.
+
+    Attributes:
+        lines: Added and removed lines; None when no diff was given.
+        files: Changed files; likewise.
+        lines_by_file: New or changed lines of each file, in its new numbering, by path.
+        author: Who wrote it; "" when nobody says.
+    """
+
+    lines: int | None = None
+    files: int | None = None
+    lines_by_file: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """How often releases had to be taken back: of a service, or of what one author wrote."""
+
+    releases: int = 0
+    failures: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.failures <= self.releases:
+            raise ValueError(f"failures is {self.failures} of {self.releases} releases")
