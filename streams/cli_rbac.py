@@ -30,7 +30,7 @@ def rbac(
             "no Kubernetes client is installed, expected the extra suture[kubernetes]"
         ) from error
 
-    commands = [CommandKind(name.replace("-", "_")) for name in _listed(verbs, "--verbs", tuple(CommandKind))]
+    commands = [CommandKind(name.replace("-", "_")) for name in _listed(verbs, "--verbs", tuple(possible()))]
     targets = [TargetKind(name) for name in _listed(kinds, "--kinds", SERVED)]
     if not verbs:
         # A verb that none of the kinds knows is only wrong where it was asked for.
