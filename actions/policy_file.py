@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from actions.yaml_lines import Branch, Leaf, Listing, Node, Problem, nearest, read, shown
+from actions.yaml_values import EXPECTED
 from schemas.codec import adapter
 from schemas.errors import SettingsError
 from schemas.kayenta import KayentaSettings
@@ -50,19 +51,6 @@ _KNOWN_KEYS = {
     "exposure": [field.name for field in fields(Selector)],
 }
 _SIGNAL_KEYS = [field.name for field in fields(Signal)]
-_EXPECTED = {
-    "int_parsing": "an integer",
-    "int_type": "an integer",
-    "int_from_float": "an integer",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "string_type": "text (put it in quotes)",
-    "time_delta_parsing": "a duration, such as 90s, 30m or 1h30m",
-    "time_delta_type": "a duration, such as 90s, 30m or 1h30m",
-    "dataclass_type": "a mapping",
-    "dataclass_exact_type": "a mapping",
-    "tuple_type": "a list",
-}
 
 
 class PolicyFileError(SettingsError):
@@ -322,7 +310,7 @@ def _problem(merged: Branch, entry: ErrorDetails) -> Problem:
             return Problem(node.line, place, entry["msg"].removeprefix("Value error, "))
         case kind:
             message = entry["msg"]
-            expected = _EXPECTED.get(kind) or message.removeprefix("Input should be ")
+            expected = EXPECTED.get(kind) or message.removeprefix("Input should be ")
             return Problem(node.line, place, f"is {shown(node)}, expected {expected}")
 
 

@@ -63,6 +63,7 @@ class Check:
         clears: The failure that called for it must be gone.
         signals: Signals that must be back at their quiet level; empty for none, `*` for those that convicted
             the release, or for all that judge the service when none did.
+        steady: The failure must stay away so long: a pod that crashes again took its time to.
     """
 
     __pydantic_config__ = _STRICT
@@ -70,6 +71,7 @@ class Check:
     within: PositiveDuration = timedelta(minutes=5)
     clears: bool = True
     signals: tuple[SignalName, ...] = ()
+    steady: Duration = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ class PlaybookStep:
         timeout: What was ordered must have taken effect by then.
         check: How it is told that it helped.
         otherwise: What follows when it did not.
+        goes_on: The next step follows also when it did.
         asks: A human must agree, whatever the policy says.
     """
 
@@ -98,6 +101,7 @@ class PlaybookStep:
     timeout: PositiveDuration = timedelta(minutes=2)
     check: Check = field(default_factory=Check)
     otherwise: Otherwise = Otherwise.HUMAN
+    goes_on: bool = False
     asks: bool = False
 
 
@@ -137,7 +141,7 @@ class PlaybookSpec:
         names = [step.name for step in self.steps]
         if len(set(names)) != len(names):
             raise ValueError(f"playbook {self.name} has steps {', '.join(names)}, expected each name once")
-        if self.steps[-1].otherwise is Otherwise.NEXT:
+        if self.steps[-1].otherwise is Otherwise.NEXT or self.steps[-1].goes_on:
             raise ValueError(f"playbook {self.name} goes on after its last step, expected human there")
 
     @property

@@ -1,0 +1,1 @@
+"""The playbooks that come with Suture, one YAML file each."""
