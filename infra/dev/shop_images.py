@@ -24,7 +24,7 @@ def fetch() -> Path:
     Raises:
         PartUnavailableError: There is no Go.
     """
-    return cache.cached("shop", "1", [SOURCE, Path(__file__), Path(__file__).with_name("image.py")], _build)
+    return cache.cached("shop", "2", [SOURCE, Path(__file__), Path(__file__).with_name("image.py")], _build)
 
 
 def shop_binary() -> Path:

@@ -3,12 +3,11 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"time"
 )
 
-// fault says how the service misbehaves.
+// fault says how a version misbehaves by itself.
 type fault struct {
 	kind       string
 	ratio      float64
@@ -18,32 +17,22 @@ type fault struct {
 func faultFromEnvironment() (fault, error) {
 	f := fault{kind: fromEnvironment("FAULT", "none")}
 	switch f.kind {
-	case "none", "errors", "latency", "crash", "silent":
+	case "none", "errors", "latency", "crash", "silent", "oom":
 	default:
-		return f, fmt.Errorf("FAULT is %q, expected none, errors, latency, crash or silent", f.kind)
+		return f, fmt.Errorf("FAULT is %q, expected none, errors, latency, crash, silent or oom", f.kind)
 	}
 	ratio := fromEnvironment("FAULT_RATIO", "1")
 	var err error
 	if f.ratio, err = strconv.ParseFloat(ratio, 64); err != nil || f.ratio < 0 || f.ratio > 1 {
 		return f, fmt.Errorf("FAULT_RATIO is %q, expected a number from 0 to 1", ratio)
 	}
-	after := fromEnvironment("CRASH_AFTER_S", "5")
-	seconds, err := strconv.ParseFloat(after, 64)
-	if err != nil || seconds < 0 {
-		return f, fmt.Errorf("CRASH_AFTER_S is %q, expected seconds", after)
+	if f.crashAfter, err = secondsFrom("CRASH_AFTER_S", "5"); err != nil {
+		return f, err
 	}
-	f.crashAfter = time.Duration(seconds * float64(time.Second))
 	return f, nil
 }
 
 // strikes tells whether this request meets a fault of that kind.
 func (f fault) strikes(kind string) bool {
 	return f.kind == kind && rand.Float64() < f.ratio
-}
-
-func fromEnvironment(name, fallback string) string {
-	if value := os.Getenv(name); value != "" {
-		return value
-	}
-	return fallback
 }

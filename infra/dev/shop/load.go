@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -26,16 +25,20 @@ const (
 
 // load sends requests at a steady rate, to the targets in turn, and prints the counts as JSON.
 //
-// Its output: {"sent", "failed" (no answer at all), "skipped" (too many under way), "by_status",
+// With -from, the targets are the lines of a file, which is read again and again: pods come and go. While it
+// holds none, requests are skipped.
+//
+// Its output: {"sent", "failed" (no answer at all), "skipped" (too many under way, or no target), "by_status",
 // "by_version", "by_target"}.
 func load(arguments []string) error {
 	flags := flag.NewFlagSet("load", flag.ExitOnError)
 	targets := flags.String("target", "", "URLs to send to in turn, separated by commas")
+	from := flags.String("from", "", "or a file of them, one a line")
 	rate := flags.Float64("rate", 20, "requests per second over all targets, at most 1000")
 	seconds := flags.Float64("seconds", 10, "how long, at most 600")
 	_ = flags.Parse(arguments)
-	if *targets == "" || *rate <= 0 || *rate > rateMax || *seconds <= 0 || *seconds > secondsMax {
-		return errors.New("expected load --target URL[,URL] --rate up to 1000 --seconds up to 600")
+	if (*targets == "") == (*from == "") || *rate <= 0 || *rate > rateMax || *seconds <= 0 || *seconds > secondsMax {
+		return errors.New("expected load --target URL[,URL] or --from FILE, --rate up to 1000, --seconds up to 600")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -43,7 +46,7 @@ func load(arguments []string) error {
 	defer cancel()
 
 	result := newCounts()
-	urls := strings.Split(*targets, ",")
+	known := newTargets(*targets, *from)
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: underWay}}
 	slots := make(chan struct{}, underWay)
 	var running sync.WaitGroup
@@ -60,6 +63,12 @@ func load(arguments []string) error {
 		case slots <- struct{}{}:
 		default:
 			// An open loop must not pile up behind a target that hangs.
+			result.add(func(c *counts) { c.Skipped++ })
+			continue
+		}
+		urls := known.now()
+		if len(urls) == 0 {
+			<-slots
 			result.add(func(c *counts) { c.Skipped++ })
 			continue
 		}

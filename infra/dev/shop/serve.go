@@ -23,11 +23,16 @@ var buckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1
 type shop struct {
 	version  string
 	fault    fault
+	troubles []trouble
 	duration *prometheus.HistogramVec
 }
 
 func serve() error {
 	f, err := faultFromEnvironment()
+	if err != nil {
+		return err
+	}
+	own, err := stateFromEnvironment()
 	if err != nil {
 		return err
 	}
@@ -47,11 +52,18 @@ func serve() error {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector(),
 	)
 
+	if s.troubles, err = troubles(f, registry); err != nil {
+		return err
+	}
+
 	routes := http.NewServeMux()
 	routes.Handle("GET /{$}", s.measured("/", s.home))
 	routes.Handle("GET /healthz", s.measured("/healthz", func() (int, string) { return http.StatusOK, "ok" }))
 	if f.kind != "silent" {
 		routes.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	}
+	if own != nil {
+		routes.HandleFunc("POST /corrupt", own.corrupt)
 	}
 	return s.listen(routes)
 }
@@ -84,9 +96,14 @@ func (s shop) listen(routes http.Handler) error {
 	return nil
 }
 
-// home answers a customer: some 5 ms of work, more and worse when a fault strikes.
+// home answers a customer: some 5 ms of work, more and worse when a fault strikes or a trouble is met.
 func (s shop) home() (int, string) {
 	time.Sleep(3*time.Millisecond + rand.N(4*time.Millisecond))
+	for _, meet := range s.troubles {
+		if status, text := meet(); status != 0 {
+			return status, text
+		}
+	}
 	if s.fault.strikes("latency") {
 		time.Sleep(200 * time.Millisecond)
 	}

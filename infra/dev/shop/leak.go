@@ -1,0 +1,29 @@
+package main
+
+import "sync"
+
+// newLeak keeps LEAK_BYTES (1048576) of memory at every request that the fault strikes.
+//
+// The kernel kills the container at its memory limit (OOMKilled). Restarted it starts small again: a
+// restart buys time, more memory buys more of it, and only a version without the leak heals.
+func newLeak(f fault) (trouble, error) {
+	size, err := wholeFrom("LEAK_BYTES", "1048576")
+	if err != nil {
+		return nil, err
+	}
+	var mutex sync.Mutex
+	var kept [][]byte
+	return func() (int, string) {
+		if !f.strikes("oom") {
+			return 0, ""
+		}
+		block := make([]byte, size)
+		for place := 0; place < len(block); place += 1024 {
+			block[place] = 1 // A page that was never written takes no memory.
+		}
+		mutex.Lock()
+		defer mutex.Unlock()
+		kept = append(kept, block)
+		return 0, ""
+	}, nil
+}
