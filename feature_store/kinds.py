@@ -8,6 +8,8 @@ from schemas.effects import Said
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.observations import (
     Approval,
+    FailureCleared,
+    FailureSeen,
     FreezeSet,
     KillSwitchSet,
     OutcomeReported,
@@ -40,6 +42,8 @@ class Kind(StrEnum):
     KILL_SWITCH = "kill_switch"
     SETTINGS = "settings"
     ANOMALY = "anomaly"
+    FAILURE_SEEN = "failure_seen"
+    FAILURE_CLEARED = "failure_cleared"
 
 
 def type_of(kind: Kind) -> type[Said]:
@@ -82,6 +86,10 @@ def type_of(kind: Kind) -> type[Said]:
             return SettingsChanged
         case Kind.ANOMALY:
             return Anomaly
+        case Kind.FAILURE_SEEN:
+            return FailureSeen
+        case Kind.FAILURE_CLEARED:
+            return FailureCleared
         case _:
             assert_never(kind)
 

@@ -11,6 +11,8 @@ from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.keys import derived_id
 from schemas.observations import (
     Approval,
+    FailureCleared,
+    FailureSeen,
     FreezeSet,
     KillSwitchSet,
     OutcomeReported,
@@ -68,6 +70,8 @@ def _cells(said: Said) -> tuple[Kind, Row]:
             return _action_cells(said)
         case Approval() | FreezeSet() | KillSwitchSet():
             return _answer_cells(said)
+        case FailureSeen() | FailureCleared():
+            return _failure_cells(said)
         case _:
             assert_never(said)
 
@@ -242,6 +246,30 @@ def _answer_cells(said: Approval | FreezeSet | KillSwitchSet) -> tuple[Kind, Row
             return Kind.FREEZE, {**cells, "expires_at": said.until}
         case KillSwitchSet():
             return Kind.KILL_SWITCH, {**cells, "is_on": said.is_on}
+        case _:
+            assert_never(said)
+
+
+def _failure_cells(said: FailureSeen | FailureCleared) -> tuple[Kind, Row]:
+    match said:
+        case FailureSeen(failure=failure):
+            return Kind.FAILURE_SEEN, {
+                "happened_at": failure.at,
+                "environment": failure.environment,
+                "service": failure.service,
+                "version": failure.version,
+                "about": failure.id,
+                "text": failure.detail,
+                "template": failure.template,
+                "started_at": failure.since,
+            }
+        case FailureCleared():
+            return Kind.FAILURE_CLEARED, {
+                "happened_at": said.at,
+                "environment": said.environment,
+                "service": said.service,
+                "about": said.failure,
+            }
         case _:
             assert_never(said)
 

@@ -19,7 +19,15 @@ from feature_store.wording import (
     words,
 )
 from schemas.judgements import PRESENCE, Evidence, Recovery, Verdict, VerdictKind
-from schemas.observations import Answer, Approval, OutcomeReported, ReleaseOpened, VerdictReached
+from schemas.observations import (
+    Answer,
+    Approval,
+    FailureCleared,
+    FailureSeen,
+    OutcomeReported,
+    ReleaseOpened,
+    VerdictReached,
+)
 from schemas.orders import Command, Decision, Denied, Held, OutcomeKind, Playbook
 
 _WIDTH = 100
@@ -43,6 +51,7 @@ def tell(story: Story) -> str:
     """Return the story as text of at most 100 columns where words allow; ends with a newline."""
     sections = (
         ("WHAT WAS SEEN", _seen(story)),
+        ("WHAT FAILED", _failed(story)),
         ("WHO IS TO BLAME", _blame(story)),
         ("WHAT WAS DECIDED", _decided(story)),
         ("WHAT WAS DONE", _done(story)),
@@ -162,6 +171,22 @@ def _comparisons(evidence: Sequence[Evidence]) -> Iterator[str]:
         yield from _wrapped(
             sentence(f"Compared with {comparison}{which}; samples joined to the release by {join}")
         )
+
+
+def _failed(story: Story) -> Iterator[str]:
+    """Return each failure once, as it was told last."""
+    cleared = {each.failure: each.at for each in story.of(FailureCleared)}
+    for failure in {each.failure.id: each.failure for each in story.of(FailureSeen)}.values():
+        over = cleared.get(failure.id)
+        # One that is told of again after it was over is not over.
+        is_over = over is not None and over >= failure.at
+        lasted = f"over after {span(over - failure.since)}" if over and is_over else "not over"
+        yield from _wrapped(
+            sentence(
+                f"* {words(failure.pattern).capitalize()} since {clock(failure.since)}: {failure.detail}"
+            )
+        )
+        yield from _wrapped(sentence(f"{failure.target.key}, {lasted}"), "      ")
 
 
 def _blame(story: Story) -> Iterator[str]:

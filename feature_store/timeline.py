@@ -11,6 +11,8 @@ from schemas.effects import Said
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.observations import (
     Approval,
+    FailureCleared,
+    FailureSeen,
     FreezeSet,
     KillSwitchSet,
     OutcomeReported,
@@ -68,6 +70,12 @@ def _event(said: Said) -> str:
             return f"verdict {verdict.ordinal}: {verdict.kind}"
         case Anomaly():
             return f"{said.service}: {said.text}"
+        case FailureSeen(failure=failure):
+            of = f" of {failure.replicas}" if failure.replicas else ""
+            pods = f", {failure.failing}{of} pods" if failure.failing else ""
+            return f"failure: {words(failure.pattern)} of {failure.target.workload}{pods}"
+        case FailureCleared():
+            return f"the failure is over: {said.failure}"
         case Recovery():
             return f"recovery: {words(said.kind)}"
         case Decision():

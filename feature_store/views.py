@@ -29,6 +29,7 @@ VIEWS = (
     "recoveries",
     "pages",
     "anomalies",
+    "failures",
     "releases",
 )
 """Views by file name, each after those that it reads; `effects` comes before them all."""

@@ -139,14 +139,43 @@ def _not_found(connection: Connection, question: str) -> str:
 
 
 def _entries(connection: Connection, release: ReleaseId) -> tuple[Entry, ...]:
-    """Return all effects about a release, answers to its holds included, in order of time."""
+    """Return all effects about a release in order of time, with answers to its holds and its failures.
+
+    A failure names no release: those of its service count that were told between its start and an hour
+    after the last that was said of it, and not of another version or template. Service and environment
+    may both tell one; it is told once.
+    """
     rows = connection.execute(
         """
+        WITH story AS (
+            SELECT min(happened_at) AS first_at, max(happened_at) AS last_at, max(environment) AS environment,
+                   max(service) AS service, max(version) AS version,
+                   max(template) FILTER (kind = 'release_opened') AS template
+            FROM effects
+            WHERE release = $1
+        ),
+        failed AS (
+            SELECT min_by(effect_id, (log_partition, log_offset)) AS effect_id, about
+            FROM effects, story
+            WHERE kind IN ('failure_seen', 'failure_cleared')
+              AND effects.environment = story.environment
+              AND effects.service = story.service
+              AND happened_at BETWEEN first_at AND last_at + INTERVAL 1 HOUR
+            GROUP BY kind, id, about
+        ),
+        other AS (
+            SELECT about
+            FROM effects, story
+            WHERE kind = 'failure_seen'
+              AND (nullif(effects.version, '') <> story.version
+                   OR nullif(effects.template, '') <> nullif(story.template, ''))
+        )
         SELECT happened_at, kind, body, cause_topic, cause_partition, cause_offset, effect_index
         FROM effects
         WHERE release = $1
            OR (kind = 'approval'
                AND about IN (SELECT id FROM effects WHERE kind = 'held' AND release = $1))
+           OR effect_id IN (SELECT effect_id FROM failed WHERE about NOT IN (SELECT about FROM other))
         ORDER BY happened_at, kind = 'release_closed', cause_topic = $2, log_partition, log_offset
         """,
         # A service speaks on its own topic, and its environment answers at the same instant on another.

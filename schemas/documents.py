@@ -18,6 +18,8 @@ from schemas.effect_messages import EFFECT_TYPES, VERDICT_TYPE
 from schemas.judgements import Anomaly, Evidence, Recovery, Verdict
 from schemas.observations import (
     Approval,
+    FailureCleared,
+    FailureSeen,
     FreezeSet,
     KillSwitchSet,
     OutcomeReported,
@@ -58,6 +60,8 @@ _ON_TOPIC: dict[Topic, tuple[type[Any], ...]] = {
         OutcomeReported,
         Recovery,
         Anomaly,
+        FailureSeen,
+        FailureCleared,
         Approval,
         FreezeSet,
         KillSwitchSet,

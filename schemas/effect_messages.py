@@ -11,6 +11,8 @@ from schemas.judgements import Anomaly, Evidence, Recovery, Verdict
 from schemas.keys import derived_id
 from schemas.observations import (
     Approval,
+    FailureCleared,
+    FailureSeen,
     FreezeSet,
     KillSwitchSet,
     LogPosition,
@@ -41,6 +43,8 @@ EFFECT_TYPES: dict[str, type[Any]] = {
     "dev.suture.outcome.v1": OutcomeReported,
     "dev.suture.recovery.v1": Recovery,
     "dev.suture.anomaly.v1": Anomaly,
+    "dev.suture.failure_seen.v1": FailureSeen,
+    "dev.suture.failure_cleared.v1": FailureCleared,
     "dev.suture.approval.v1": Approval,
     "dev.suture.freeze.v1": FreezeSet,
     "dev.suture.kill_switch.v1": KillSwitchSet,
@@ -164,6 +168,10 @@ def said_id(said: Said) -> str:
             return derived_id("suspicion", suspicion.release, iso(suspicion.at))
         case OutcomeReported(outcome=outcome):
             return outcome.id
+        case FailureSeen(failure=failure):
+            return derived_id("failure_seen", failure.id, iso(failure.at), str(failure.failing))
+        case FailureCleared():
+            return derived_id("failure_cleared", said.failure, iso(said.at))
         case Approval():
             return derived_id("approval", said.hold, said.by, said.channel, iso(said.at))
         case FreezeSet():
@@ -187,6 +195,8 @@ def said_at(said: Said) -> datetime:
             return suspicion.at
         case OutcomeReported(outcome=outcome):
             return outcome.at
+        case FailureSeen(failure=failure):
+            return failure.at
         case Command():
             return said.issued_at
         case _:

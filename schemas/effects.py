@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.observations import (
     Approval,
+    FailureCleared,
+    FailureSeen,
     FreezeSet,
     KillSwitchSet,
     LogPosition,
@@ -31,6 +33,8 @@ Said = (
     | OutcomeReported
     | Recovery
     | Anomaly
+    | FailureSeen
+    | FailureCleared
     | Approval
     | FreezeSet
     | KillSwitchSet

@@ -11,6 +11,8 @@ from schemas.observation_messages import observation_message
 from schemas.observations import (
     AnomalySeen,
     Body,
+    FailureCleared,
+    FailureSeen,
     Origin,
     RecoveryJudged,
     ReleaseClosed,
@@ -45,6 +47,13 @@ def observations_from(effect: Effect) -> tuple[Fed, ...]:
             environment, body = said.suspicion.environment, said
         case Anomaly():
             environment, body = said.environment, AnomalySeen(anomaly=said)
+        case FailureSeen() | FailureCleared() if "/" not in effect.key:
+            # The environment itself says what it took in: told to it again, it would never end.
+            return ()
+        case FailureSeen(failure=failure):
+            environment, body = failure.environment, said
+        case FailureCleared():
+            environment, body = said.environment, said
         case Recovery():
             environment, body = said.environment, RecoveryJudged(recovery=said)
         case _:

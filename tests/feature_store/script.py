@@ -6,6 +6,7 @@ from pathlib import Path
 
 from feature_store.journal import Journal
 from schemas.effects import Effect, Said
+from schemas.failures import FailingPod, Failure, FailurePattern
 from schemas.judgements import Evidence, Recovery, RecoveryKind, Side, Suspicion, Verdict, VerdictKind
 from schemas.keys import (
     CommandId,
@@ -23,6 +24,8 @@ from schemas.keys import (
 from schemas.observations import (
     Answer,
     Approval,
+    FailureCleared,
+    FailureSeen,
     LogPosition,
     OutcomeReported,
     ReleaseClosed,
@@ -305,6 +308,42 @@ class Script:
                 at=self.at(minute),
             )
         )
+
+    def failure(
+        self, pattern: FailurePattern, *, minute: float, failing: int = 2, template: TemplateHash = NEW
+    ) -> "Script":
+        return self._say(
+            FailureSeen(
+                failure=Failure(
+                    id=self.failure_id(pattern),
+                    pattern=pattern,
+                    environment=self.environment,
+                    service=self.service,
+                    target=self._target(),
+                    since=self.at(1),
+                    at=self.at(minute),
+                    template=template,
+                    version=self.version,
+                    pods=(FailingPod(name="cart-1", uid="u1"),),
+                    failing=failing,
+                    replicas=3,
+                    detail=f"{failing} of 3 pods restart again and again: exit code 1",
+                )
+            )
+        )
+
+    def failure_cleared(self, pattern: FailurePattern, *, minute: float) -> "Script":
+        return self._say(
+            FailureCleared(
+                failure=self.failure_id(pattern),
+                environment=self.environment,
+                service=self.service,
+                at=self.at(minute),
+            )
+        )
+
+    def failure_id(self, pattern: FailurePattern) -> str:
+        return f"{self.environment}-{self.service}-{pattern.replace('_', '-')}-1"
 
     def closed(self, why: str, *, minute: float) -> "Script":
         return self._say(

@@ -1,5 +1,6 @@
 """Releases of each ending, scripted minute by minute."""
 
+from schemas.failures import FailurePattern
 from schemas.judgements import RecoveryKind, VerdictKind
 from schemas.observations import Answer
 from schemas.orders import CommandKind, Guard, OutcomeKind, Playbook, Suspect
@@ -130,6 +131,15 @@ def promoted() -> Script:
     script.command(PROMOTE, minute=30)
     script.outcome(PROMOTE, OutcomeKind.DONE, "prod/cart: all pods run template 5d9c7", minute=31)
     return script.closed("watch ended", minute=31)
+
+
+def crashing() -> Script:
+    script = harmful(Script().failure(FailurePattern.CRASH_LOOP, minute=2, failing=1))
+    script.failure(FailurePattern.CRASH_LOOP, minute=4, failing=2)
+    script.decision(Playbook.ROLLBACK, f"harmful: {ERRORS}", confidence=0.9999)
+    script.command(UNDO, minute=8)
+    script.outcome(UNDO, OutcomeKind.DONE, "prod/cart: all pods run template 7f6b9", minute=9)
+    return script.failure_cleared(FailurePattern.CRASH_LOOP, minute=10).closed("rolled back", minute=10)
 
 
 def ambiguous() -> Script:

@@ -11,6 +11,7 @@ from feature_store.rows import row_of
 from schemas.effect_messages import EFFECT_TYPES, said_at, said_id
 from schemas.effects import Effect, Said
 from schemas.errors import SchemaError
+from schemas.failures import FailurePattern
 from schemas.judgements import Anomaly, Suspicion
 from schemas.keys import SignalName
 from schemas.observations import (
@@ -61,7 +62,9 @@ def everything() -> list[Said]:
             )
         ),
     ]
-    told = [stories.held_and_approved(), stories.rejected(), stories.promoted()]
+    failing = Script().failure(FailurePattern.CRASH_LOOP, minute=2)
+    failing.failure_cleared(FailurePattern.CRASH_LOOP, minute=3)
+    told = [stories.held_and_approved(), stories.rejected(), stories.promoted(), failing]
     return [*settings, *(effect.said for script in told for effect in script.effects)]
 
 

@@ -9,6 +9,7 @@ from feature_store.columns import COLUMNS
 from feature_store.releases import list_releases, release_row
 from feature_store.views import VIEWS, QueryError, connect, documentation
 from schemas.effects import Effect
+from schemas.failures import FailurePattern
 from schemas.judgements import Anomaly
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, SignalName
 from schemas.observations import LogPosition
@@ -181,6 +182,29 @@ def test_releases_are_listed_newest_first_and_by_place(tmp_path: Path) -> None:
 
 def test_an_unknown_release_has_no_row(tmp_path: Path) -> None:
     assert release_row(connect(tmp_path), ReleaseId("none")) is None
+
+
+def test_a_failure_is_one_row_with_its_worst_and_its_end(tmp_path: Path) -> None:
+    loop = FailurePattern.CRASH_LOOP
+    script = Script().opened().failure(loop, minute=2, failing=1).failure(loop, minute=3, failing=3)
+    script.failure(loop, minute=4, failing=2).failure_cleared(loop, minute=6)
+    write(tmp_path, script.effects)
+    row = one(tmp_path, "SELECT * FROM failures")
+    assert (row["failure"], row["pattern"]) == (script.failure_id(loop), "crash_loop")
+    assert (row["failing"], row["most_failing"], row["replicas"]) == (2, 3, 3)
+    assert (row["cluster"], row["namespace"], row["workload"]) == ("default", "prod", "cart")
+    assert (row["version"], row["template"], row["workload_kind"]) == ("1.4.2", "5d9c7", "deployment")
+    assert (row["since"], row["seen_at"], row["cleared_at"]) == (script.at(1), script.at(2), script.at(6))
+    assert (row["happened_at"], row["seconds"]) == (script.at(4), 300.0)
+    assert row["text"] == "2 of 3 pods restart again and again: exit code 1"
+
+
+def test_a_failure_that_is_told_of_again_after_its_end_is_not_over(tmp_path: Path) -> None:
+    loop = FailurePattern.CRASH_LOOP
+    script = Script().failure(loop, minute=2).failure_cleared(loop, minute=3).failure(loop, minute=4)
+    write(tmp_path, script.effects)
+    row = one(tmp_path, "SELECT * FROM failures")
+    assert (row["cleared_at"], row["seconds"]) == (None, None)
 
 
 def test_an_anomaly_is_read_without_any_release(tmp_path: Path) -> None:

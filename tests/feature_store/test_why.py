@@ -11,12 +11,13 @@ from feature_store.telling import tell
 from feature_store.views import connect
 from feature_store.why import ReleaseNotFoundError, Story, why
 from schemas.effects import Effect
+from schemas.failures import FailurePattern
 from schemas.judgements import VerdictKind
 from schemas.keys import SignalName
-from schemas.observations import Answer
+from schemas.observations import Answer, FailureSeen
 from schemas.orders import Guard, OutcomeKind, Playbook
 from tests.feature_store import stories
-from tests.feature_store.script import ERRORS, START, Script, side, write
+from tests.feature_store.script import ERRORS, OLD, START, Script, side, write
 
 TOLD = Path(__file__).parent / "told"
 STORIES: dict[str, Callable[[], Script]] = {
@@ -29,6 +30,7 @@ STORIES: dict[str, Callable[[], Script]] = {
     "broken": stories.broken,
     "healthy_promoted": stories.promoted,
     "ambiguous_blame": stories.ambiguous,
+    "crash_loop": stories.crashing,
 }
 
 
@@ -197,6 +199,23 @@ def test_silence_is_told_in_intervals_and_not_as_a_change(tmp_path: Path) -> Non
     text = tell(story_of(tmp_path, script))
     assert "fewer than 3 intervals count as no silence." in text
     assert "counts as none" not in text
+
+
+def test_failures_of_other_versions_and_of_other_times_are_not_told(tmp_path: Path) -> None:
+    script = stories.crashing()
+    loop = FailurePattern.CRASH_LOOP
+    other = Script("1.3.0", first_offset=300).failure(FailurePattern.OOM_KILLED, minute=5, template=OLD)
+    later = Script(first_offset=400).failure(FailurePattern.NOT_READY, minute=600)
+    neighbour = Script(service="stock", first_offset=500).failure(FailurePattern.IMAGE_PULL, minute=5)
+    script.effects += [*other.effects, *later.effects, *neighbour.effects]
+    told = story_of(tmp_path, script).of(FailureSeen)
+    assert {each.failure.pattern for each in told} == {loop}
+
+
+def test_a_failure_that_service_and_environment_both_tell_is_told_once(tmp_path: Path) -> None:
+    script = Script().opened().failure(FailurePattern.SATURATION, minute=2)
+    script.failure(FailurePattern.SATURATION, minute=2)
+    assert len(story_of(tmp_path, script).of(FailureSeen)) == 1
 
 
 def test_a_body_survives_the_journal(tmp_path: Path) -> None:
