@@ -1,6 +1,7 @@
 """What can go wrong with an action, told apart by what the executor does next."""
 
 from schemas.errors import SutureError
+from schemas.verbs import Ownership
 
 
 class ActionError(SutureError):
@@ -33,6 +34,18 @@ class PermanentActionError(ActionError):
 
 class RefusedActionError(ActionError):
     """The world is not what the command expects, so it must not be carried out."""
+
+
+class HandedOverError(ActionError):
+    """Nothing is changed here: the target's owner would write it again, and a human was given what to do.
+
+    Attributes:
+        ownership: Who owns the target, what was chosen because of it, and where a human goes on.
+    """
+
+    def __init__(self, message: str, ownership: Ownership) -> None:
+        super().__init__(message)
+        self.ownership = ownership
 
 
 class SignatureError(SutureError):

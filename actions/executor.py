@@ -1,18 +1,24 @@
 """The executor's core: carries a command out once, however often it comes, and reads the world back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from actions.actuator import Actuator, Progress
-from actions.errors import PermanentActionError, RefusedActionError, TransientActionError
+from actions.errors import (
+    HandedOverError,
+    PermanentActionError,
+    RefusedActionError,
+    TransientActionError,
+)
 from actions.ledger import Ledger
 from actions.signing import KeyRing
 from schemas.codec import from_json
 from schemas.keys import NO_TEMPLATE, TemplateHash, derived_id
-from schemas.orders import Command, Outcome, OutcomeKind
+from schemas.orders import RUNBOOKS, Command, CommandKind, Outcome, OutcomeKind
 from schemas.releases import TargetKind
+from schemas.verbs import Ownership
 
 T = TypeVar("T")
 
@@ -41,12 +47,15 @@ class Executor:
 
     Args:
         actuators: What changes each kind of target.
+        runbooks: What carries out each kind of `RUNBOOKS`, whatever the target.
         keys: Keys that may sign commands.
         clock: Returns the present instant, aware.
         sleep: Waits so many seconds.
         ledger: What became of commands.
         clusters: Names of the clusters that this executor serves.
         patience: How long it tries and waits.
+        kill_switch: Says why nothing may be changed now, "" when it may. Asked right before each change;
+            what is changed already is read back to its end, never half undone.
     """
 
     def __init__(
@@ -58,9 +67,13 @@ class Executor:
         sleep: Callable[[float], None],
         ledger: Ledger,
         clusters: frozenset[str],
+        runbooks: Mapping[CommandKind, Actuator] | None = None,
         patience: Patience | None = None,
+        kill_switch: Callable[[], str] = lambda: "",
     ) -> None:
         self._actuators = actuators
+        self._runbooks = runbooks or {}
+        self._kill_switch = kill_switch
         self._keys = keys
         self._clock = clock
         self._sleep = sleep
@@ -82,7 +95,7 @@ class Executor:
         """Return the outcome of a command; one that ended before gives the same outcome again.
 
         Blocks until the change has taken effect, has failed, or took longer than it may.
-        Anything but the three action errors is a bug, and gets through.
+        Anything but an action error is a bug, and gets through.
         """
         known = self._ledger.outcome(command.id)
         if known is not None:
@@ -93,51 +106,111 @@ class Executor:
 
     def _attempt(self, command: Command) -> Outcome:
         run = _Run(command, self._clock())
-        target = command.target
-        if target.cluster not in self._clusters:
-            served = ", ".join(sorted(self._clusters))
-            return run.ended(
-                OutcomeKind.REFUSED,
-                f"{target.key} is in cluster {target.cluster}, this executor serves {served}",
-                run.started_at,
-            )
-        actuator = self._actuators.get(target.kind)
-        if actuator is None:
-            served = ", ".join(sorted(self._actuators))
-            return run.ended(
-                OutcomeKind.REFUSED,
-                f"{target.key} is a {target.kind}, this executor changes {served}",
-                run.started_at,
-            )
         try:
-            return self._carry_out(run, actuator)
+            actuator = self._actuator(command)
+            return self._rehearse(run, actuator) if command.is_rehearsal else self._carry_out(run, actuator)
         except RefusedActionError as error:
             return run.ended(OutcomeKind.REFUSED, str(error), self._clock())
+        except HandedOverError as error:
+            run.ownership = error.ownership
+            return run.ended(OutcomeKind.HANDED_OVER, str(error), self._clock())
         except PermanentActionError as error:
             run.log_tail = error.log_tail
             return run.ended(OutcomeKind.FAILED, str(error), self._clock())
         except TransientActionError as error:
             return run.ended(OutcomeKind.FAILED, str(error), self._clock())
 
+    def _actuator(self, command: Command) -> Actuator:
+        """Return what changes the command's target, or runs its runbook.
+
+        Raises:
+            RefusedActionError: the target is not this executor's.
+        """
+        target = command.target
+        if target.cluster not in self._clusters:
+            served = ", ".join(sorted(self._clusters))
+            raise RefusedActionError(
+                f"{target.key} is in cluster {target.cluster}, this executor serves {served}"
+            )
+        if command.kind in RUNBOOKS:
+            runbook = self._runbooks.get(command.kind)
+            if runbook is None:
+                able = ", ".join(sorted(self._runbooks)) or "no runbooks"
+                raise RefusedActionError(
+                    f"{command.kind} for {target.key}: this executor's installation lists {able}"
+                )
+            return runbook
+        actuator = self._actuators.get(target.kind)
+        if actuator is None:
+            served = ", ".join(sorted(self._actuators))
+            raise RefusedActionError(f"{target.key} is a {target.kind}, this executor changes {served}")
+        return actuator
+
     def _carry_out(self, run: "_Run", actuator: Actuator) -> Outcome:
         command = run.command
-        latest_start = max(command.expires_at, run.started_at)
-        progress = self._insist(lambda: actuator.read_back(command), latest_start)
-        run.before = run.after = progress.template
+        progress = self._first_look(run, actuator)
         if progress.is_set:
             # Also when the command is stale: an executor that died after the change finds it done.
             done = self._wait(run, actuator)
             return run.ended(OutcomeKind.ALREADY_DONE, f"nothing to change: {done.detail}", self._clock())
+        tries = 0
 
         def act() -> str:
-            now = self._clock()
-            if now >= command.expires_at:
-                raise RefusedActionError(f"the command expired at {command.expires_at}, it is {now}")
+            nonlocal tries, progress
+            if forbidden := self._forbidden(command):
+                if tries:
+                    # A try that failed may have reached the world all the same.
+                    progress = run.saw(actuator.read_back(command))
+                if progress.is_set:
+                    return "an earlier try had changed it"
+                if progress.is_begun:
+                    raise PermanentActionError(f"{forbidden}; {progress.detail}", progress.log_tail)
+                raise RefusedActionError(f"{forbidden}; {progress.detail}")
+            tries += 1
             return actuator.carry_out(command)
 
         changed = self._insist(act, command.expires_at)
         done = self._wait(run, actuator)
         return run.ended(OutcomeKind.DONE, f"{changed}; {done.detail}", self._clock())
+
+    def _rehearse(self, run: "_Run", actuator: Actuator) -> Outcome:
+        """Return what the same command would come to, without the change."""
+        command = run.command
+        progress = self._first_look(run, actuator)
+        if progress.is_set:
+            return run.ended(OutcomeKind.REHEARSED, f"nothing to change: {progress.detail}", self._clock())
+
+        def rehearse() -> str:
+            if forbidden := self._forbidden(command):
+                raise RefusedActionError(forbidden)
+            return actuator.rehearse(command)
+
+        text = self._insist(rehearse, command.expires_at)
+        return run.ended(OutcomeKind.REHEARSED, f"would change: {text}", self._clock())
+
+    def _first_look(self, run: "_Run", actuator: Actuator) -> Progress:
+        command = run.command
+        tries = 0
+
+        def look() -> Progress:
+            nonlocal tries
+            if tries and (forbidden := self._forbidden(command)):
+                raise RefusedActionError(forbidden)
+            tries += 1
+            return actuator.read_back(command)
+
+        progress = self._insist(look, max(command.expires_at, run.started_at))
+        run.before = progress.template
+        return run.saw(progress)
+
+    def _forbidden(self, command: Command) -> str:
+        """Return why the command must change nothing any more; "" while it may."""
+        if reason := self._kill_switch():
+            return f"{command.kind} of {command.target.key}: the kill switch is on: {reason}"
+        now = self._clock()
+        if now >= command.expires_at:
+            return f"the command expired at {command.expires_at}, it is {now}"
+        return ""
 
     def _wait(self, run: "_Run", actuator: Actuator) -> Progress:
         """Return once the change has taken effect.
@@ -148,21 +221,19 @@ class Executor:
         timeout = timedelta(seconds=run.command.timeout_s) or self._patience.rollout
         deadline = self._clock() + timeout
         while True:
-            progress = self._insist(lambda: actuator.read_back(run.command), deadline)
-            run.after = progress.template
+            progress = run.saw(self._insist(lambda: actuator.read_back(run.command), deadline))
             if not progress.is_set:
                 raise PermanentActionError(
                     f"somebody changed {run.command.target.key} in the meantime: {progress.detail}"
                 )
             if progress.is_done:
-                run.log_tail = progress.log_tail
                 return progress
             if self._clock() >= deadline:
                 raise PermanentActionError(
                     f"{run.command.kind} of {run.command.target.key} is not complete after {timeout}: "
                     f"{progress.detail}"
                 )
-            self._sleep(self._patience.poll.total_seconds())
+            self._sleep(max(self._patience.poll.total_seconds(), progress.look_again_s))
 
     def _insist(self, act: Callable[[], T], deadline: datetime) -> T:
         """Return what the act returns, trying again after errors that may pass until the deadline."""
@@ -189,23 +260,41 @@ class _Run:
         self.before: TemplateHash = NO_TEMPLATE
         self.after: TemplateHash = NO_TEMPLATE
         self.log_tail: tuple[str, ...] = ()
+        self.ownership: Ownership | None = None
+
+    def saw(self, progress: Progress) -> Progress:
+        """Remember what a look at the world showed."""
+        self.after = progress.template
+        self.log_tail = progress.log_tail
+        self.ownership = progress.ownership or self.ownership
+        return progress
 
     def ended(self, kind: OutcomeKind, detail: str, at: datetime) -> Outcome:
         """Return the outcome; its id hangs on the command alone."""
-        command = self.command
-        return Outcome(
-            id=derived_id("outcome", command.id),
-            command=command.id,
+        return replace(
+            failed(self.command, detail, self.started_at, at),
             kind=kind,
-            command_kind=command.kind,
-            release=command.release,
-            environment=command.environment,
-            service=command.service,
-            target=command.target,
-            started_at=self.started_at,
-            at=at,
-            detail=detail,
             template_before=self.before,
             template_after=self.after,
             log_tail=self.log_tail,
+            ownership=self.ownership,
         )
+
+
+def failed(command: Command, detail: str, started_at: datetime, at: datetime) -> Outcome:
+    """Return the outcome of a command that failed before anything was seen of its target."""
+    return Outcome(
+        id=derived_id("outcome", command.id),
+        command=command.id,
+        kind=OutcomeKind.FAILED,
+        command_kind=command.kind,
+        release=command.release,
+        environment=command.environment,
+        service=command.service,
+        target=command.target,
+        started_at=started_at,
+        at=at,
+        detail=detail,
+        remedy=command.remedy,
+        awaited=command.awaited,
+    )

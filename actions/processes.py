@@ -44,11 +44,24 @@ class Processes:
 
     def carry_out(self, command: Command) -> str:
         """Do what the command asks for; of a cluster's verbs only those by template have a meaning here."""
+        workload = self._workload(command)
+        with workload.change() as change:
+            text, wanted = self._decided(command, workload)
+            if wanted is not None:
+                change.write(wanted)
+        return text
+
+    def rehearse(self, command: Command) -> str:
+        """Do all of it but the writing; return what would be changed, as a sentence."""
+        return self._decided(command, self._workload(command))[0]
+
+    def _decided(self, command: Command, workload: Workload) -> tuple[str, Desired | None]:
+        """Return what is changed, as a sentence, and what to write; None for nothing."""
         match command.kind:
             case CommandKind.UNDO:
-                return self.undo(command)
+                return self._undo(command, workload)
             case CommandKind.PROMOTE:
-                return self.promote(command)
+                return self._promote(command, workload)
             case (
                 CommandKind.RESTART
                 | CommandKind.SCALE
@@ -72,41 +85,37 @@ class Processes:
             case _:
                 assert_never(command.kind)
 
-    def undo(self, command: Command) -> str:
+    def _undo(self, command: Command, workload: Workload) -> tuple[str, Desired | None]:
         """Run the template everywhere and end the canary."""
-        workload = self._workload(command)
-        with workload.change() as change:
-            desired = self._desired(workload)
-            if _is_set(desired, command):
-                return f"{command.target.key} is set to template {command.template} already"
-            newest = desired.canary or desired.stable
-            if command.expected_template and newest != command.expected_template:
-                raise RefusedActionError(
-                    f"{command.target.key} runs template {newest} by now, the command undoes "
-                    f"{command.expected_template}"
-                )
-            self._require(workload, command.template)
-            change.write(_all_on(desired, command.template, command.id))
-        return f"{command.target.key}: template {newest} -> {command.template}"
+        desired = self._desired(workload)
+        if _is_set(desired, command):
+            return f"{command.target.key} is set to template {command.template} already", None
+        newest = desired.canary or desired.stable
+        if command.expected_template and newest != command.expected_template:
+            raise RefusedActionError(
+                f"{command.target.key} runs template {newest} by now, the command undoes "
+                f"{command.expected_template}"
+            )
+        self._require(workload, command.template)
+        text = f"{command.target.key}: template {newest} -> {command.template}"
+        return text, _all_on(desired, command.template, command.id)
 
-    def promote(self, command: Command) -> str:
+    def _promote(self, command: Command, workload: Workload) -> tuple[str, Desired | None]:
         """Make the canary's template the stable one, everywhere."""
-        workload = self._workload(command)
-        with workload.change() as change:
-            desired = self._desired(workload)
-            if _is_set(desired, command):
-                return f"{command.target.key} is set to template {command.template} already"
-            if desired.canary != command.template:
-                raise RefusedActionError(
-                    f"{command.target.key} has {desired.canary or 'no template'} on trial, the command "
-                    f"promotes {command.template}"
-                )
-            self._require(workload, command.template)
-            change.write(_all_on(desired, command.template, command.id))
-        return (
+        desired = self._desired(workload)
+        if _is_set(desired, command):
+            return f"{command.target.key} is set to template {command.template} already", None
+        if desired.canary != command.template:
+            raise RefusedActionError(
+                f"{command.target.key} has {desired.canary or 'no template'} on trial, the command "
+                f"promotes {command.template}"
+            )
+        self._require(workload, command.template)
+        text = (
             f"{command.target.key}: template {command.template} promoted from {desired.canary_replicas} to "
             f"{desired.replicas} instances"
         )
+        return text, _all_on(desired, command.template, command.id)
 
     def _workload(self, command: Command) -> Workload:
         try:

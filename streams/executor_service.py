@@ -14,15 +14,14 @@ from threading import Event
 
 from actions.actuator import Actuator
 from actions.errors import PermanentActionError, SignatureError
-from actions.executor import Executor
+from actions.executor import Executor, failed
 from actions.ledger import MemoryLedger
 from actions.processes import Processes
 from actions.signing import KeyRing
 from schemas.envelopes import SIGNATURE_HEADER, Message
 from schemas.errors import SchemaError
-from schemas.keys import derived_id
 from schemas.order_messages import outcome_message, read_command, read_outcome
-from schemas.orders import Command, Outcome, OutcomeKind
+from schemas.orders import Command, Outcome
 from schemas.releases import TargetKind
 from schemas.topics import Topic, topic_name
 from streams import clock
@@ -110,19 +109,7 @@ class ExecutorService:
         logger.error("action failed unexpectedly", exc_info=error, extra={"offset": record.offset})
         command = read_command(record.value)
         at = clock.now()
-        return Outcome(
-            id=derived_id("outcome", command.id),
-            command=command.id,
-            kind=OutcomeKind.FAILED,
-            command_kind=command.kind,
-            release=command.release,
-            environment=command.environment,
-            service=command.service,
-            target=command.target,
-            started_at=at,
-            at=at,
-            detail=f"the executor failed with {type(error).__name__}, see its log",
-        )
+        return failed(command, f"the executor failed with {type(error).__name__}, see its log", at, at)
 
     def _command(self, record: Record) -> Command | None:
         try:

@@ -7,6 +7,7 @@ import pytest
 
 from actions.actuator import Progress
 from actions.errors import (
+    HandedOverError,
     PermanentActionError,
     RefusedActionError,
     SignatureError,
@@ -20,6 +21,7 @@ from schemas.errors import SchemaError
 from schemas.keys import TemplateHash
 from schemas.orders import Command, CommandKind, OutcomeKind
 from schemas.releases import TargetKind
+from schemas.verbs import Awaited, OwnerKind, Ownership, RemedyStep, RunbookCall
 from tests.actions.orders import MINUTE, NEW, NOW, OLD, a_command, a_target
 
 KEYS = KeyRing({"k1": b"0123456789abcdef"})
@@ -43,6 +45,8 @@ class World:
         self.troubles: list[Exception] = []
         self.on_look: Callable[[], None] = lambda: None
         self.said: tuple[str, ...] = ()
+        self.ownership: Ownership | None = None
+        self.is_begun = False
 
     def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -53,7 +57,13 @@ class World:
         is_set = self.template == command.template
         is_done = is_set and (self.changed_at is None or self.now - self.changed_at >= self.rollout_takes)
         return Progress(
-            is_set=is_set, is_done=is_done, template=self.template, detail="as it is", log_tail=self.said
+            is_set=is_set,
+            is_done=is_done,
+            template=self.template,
+            detail="as it is",
+            log_tail=self.said,
+            ownership=self.ownership,
+            is_begun=self.is_begun,
         )
 
     def carry_out(self, command: Command) -> str:
@@ -66,6 +76,12 @@ class World:
         self.changes += 1
         return f"to {command.template}"
 
+    def rehearse(self, command: Command) -> str:
+        self._ask()
+        if command.expected_template not in ("", self.template):
+            raise RefusedActionError(f"template {self.template} runs by now")
+        return f"to {command.template}"
+
     def _ask(self) -> None:
         if self.troubles:
             raise self.troubles.pop(0)
@@ -76,9 +92,13 @@ def world() -> World:
     return World()
 
 
-def an_executor(world: World, ledger: Ledger | None = None) -> Executor:
+def an_executor(
+    world: World, ledger: Ledger | None = None, kill_switch: Callable[[], str] = lambda: ""
+) -> Executor:
     return Executor(
         actuators={TargetKind.PROCESSES: world},
+        runbooks={CommandKind.RUN_SCRIPT: world},
+        kill_switch=kill_switch,
         keys=KEYS,
         clock=lambda: world.now,
         sleep=world.sleep,
@@ -190,6 +210,111 @@ def test_a_target_that_is_not_what_the_command_expects_is_left_alone(world: Worl
     outcome = an_executor(world).execute(a_command(expected=TemplateHash("else")))
     assert outcome.kind is OutcomeKind.REFUSED
     assert world.changes == 0
+
+
+def test_a_runbook_is_chosen_by_the_commands_kind_whatever_its_target(world: World) -> None:
+    call = RunbookCall(name="clear-cache")
+    command = replace(a_command(target=a_target(TargetKind.DEPLOYMENT)), runbook=call)
+    outcome = an_executor(world).execute(replace(command, kind=CommandKind.RUN_SCRIPT))
+    assert (outcome.kind, world.changes) == (OutcomeKind.DONE, 1)
+    refused = an_executor(world).execute(replace(command, kind=CommandKind.CALL_HTTP))
+    assert refused.kind is OutcomeKind.REFUSED
+    assert refused.detail == (
+        "call_http for default/shop/cart: this executor's installation lists run_script"
+    )
+
+
+def test_what_a_command_is_a_step_of_and_awaits_stands_in_its_outcome(world: World) -> None:
+    remedy = RemedyStep(playbook="restart@1", index=0, step="restart")
+    command = replace(a_command(), remedy=remedy, awaited=Awaited(within_s=60))
+    for moment in (NOW, NOW + 5 * MINUTE):
+        world.now = moment
+        outcome = an_executor(world).execute(command)
+        assert (outcome.remedy, outcome.awaited) == (remedy, Awaited(within_s=60))
+
+
+def test_who_owns_the_target_stands_in_the_outcome(world: World) -> None:
+    world.ownership = Ownership(owner=OwnerKind.HELM, name="Release shop/cart")
+    assert an_executor(world).execute(a_command()).ownership == world.ownership
+
+
+def test_a_change_that_is_left_to_the_owner_ends_as_handed_over(world: World) -> None:
+    ownership = Ownership(owner=OwnerKind.FLUX, link="https://git.example.org/shop/pulls/7")
+    world.troubles = [HandedOverError("Flux would write it again", ownership)]
+    outcome = an_executor(world).execute(a_command())
+    assert (outcome.kind, outcome.ownership) == (OutcomeKind.HANDED_OVER, ownership)
+    assert world.changes == 0
+
+
+def test_a_rehearsal_says_what_would_be_changed_and_changes_nothing(world: World) -> None:
+    rehearsal = replace(a_command(expected=NEW), is_rehearsal=True)
+    outcome = an_executor(world).execute(rehearsal)
+    assert (outcome.kind, outcome.detail) == (OutcomeKind.REHEARSED, f"would change: to {OLD}")
+    assert (outcome.template_before, outcome.template_after, world.changes) == (NEW, NEW, 0)
+    world.template = OLD
+    assert an_executor(world).execute(rehearsal).detail == "nothing to change: as it is"
+
+
+@pytest.mark.parametrize("is_rehearsal", [False, True])
+def test_a_rehearsal_is_refused_and_fails_where_the_real_thing_would(
+    world: World, is_rehearsal: bool
+) -> None:
+    def kind(expected: TemplateHash = NEW, kill_switch: str = "", trouble: Exception | None = None) -> str:
+        command = replace(a_command(expected=expected), is_rehearsal=is_rehearsal)
+        world.troubles = [trouble] if trouble else []
+        return an_executor(world, kill_switch=lambda: kill_switch).execute(command).kind
+
+    assert kind(expected=TemplateHash("else")) == "refused"
+    assert kind(kill_switch="the database is moving") == "refused"
+    assert kind(trouble=PermanentActionError("403 Forbidden")) == "failed"
+    assert kind(trouble=TransientActionError("429", retry_after_s=3600)) == "failed"
+    world.now += 5 * MINUTE
+    assert kind() == "refused"
+
+
+def test_a_kill_switch_that_is_on_refuses_every_change_and_says_why(world: World) -> None:
+    outcome = an_executor(world, kill_switch=lambda: "the database is moving (ann)").execute(a_command())
+    assert outcome.kind is OutcomeKind.REFUSED
+    assert outcome.detail.startswith(
+        "undo of default/shop/cart: the kill switch is on: the database is moving (ann)"
+    )
+    assert world.changes == 0
+
+
+def test_a_kill_switch_stops_the_retries_of_a_change_at_once(world: World) -> None:
+    world.troubles = [TransientActionError("503")] * 1000
+    executor = an_executor(world, kill_switch=lambda: "stop" if world.now > NOW + MINUTE else "")
+    assert executor.execute(a_command()).kind is OutcomeKind.REFUSED
+    assert world.now < NOW + 2 * MINUTE
+
+
+def test_what_is_changed_when_the_kill_switch_comes_on_is_read_back_to_its_end(world: World) -> None:
+    world.rollout_takes = timedelta(minutes=2)
+    executor = an_executor(world, kill_switch=lambda: "stop" if world.changes else "")
+    assert executor.execute(a_command()).kind is OutcomeKind.DONE
+    assert world.template == OLD
+
+
+def test_a_try_that_reached_the_world_before_the_kill_switch_came_on_is_found(world: World) -> None:
+    class Deaf(World):
+        def carry_out(self, command: Command) -> str:
+            super().carry_out(command)
+            raise TransientActionError("the answer was lost")
+
+    deaf = Deaf()
+    executor = an_executor(deaf, kill_switch=lambda: "stop" if deaf.changes else "")
+    outcome = executor.execute(a_command())
+    assert (outcome.kind, outcome.detail) == (
+        OutcomeKind.DONE,
+        "an earlier try had changed it; as it is",
+    )
+
+
+def test_what_was_begun_and_may_not_go_on_has_failed_and_was_not_merely_refused(world: World) -> None:
+    world.is_begun = True
+    outcome = an_executor(world, kill_switch=lambda: "stop").execute(a_command())
+    assert outcome.kind is OutcomeKind.FAILED
+    assert "the kill switch is on: stop; as it is" in outcome.detail
 
 
 def test_a_bug_is_not_an_outcome(world: World) -> None:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -110,6 +111,18 @@ def test_a_promotion_of_a_template_that_is_not_on_trial_is_refused(workload: Wor
     assert outcome.kind is OutcomeKind.REFUSED
 
 
+def test_a_rehearsal_of_local_processes_writes_nothing(workload: Workload) -> None:
+    before = workload.desired()
+    for kind, template in ((CommandKind.UNDO, V1), (CommandKind.PROMOTE, V2)):
+        command = replace(a_command(template, kind=kind), is_rehearsal=True)
+        outcome = an_executor(workload).execute(command)
+        assert outcome.kind is OutcomeKind.REHEARSED
+        assert template in outcome.detail
+    unknown = replace(a_command(TemplateHash("feedbeef00")), is_rehearsal=True)
+    assert an_executor(workload).execute(unknown).kind is OutcomeKind.FAILED
+    assert workload.desired() == before
+
+
 def test_an_undo_without_a_supervisor_fails_in_time_and_says_so(
     workload: Workload, supervisor: SupervisorProgram
 ) -> None:
@@ -136,7 +149,7 @@ def replace(self, target):
     os.kill(os.getpid(), signal.SIGKILL)
 
 Path.replace = replace
-Processes(Path(root)).undo(from_json(Command, command))
+Processes(Path(root)).carry_out(from_json(Command, command))
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from actions.errors import RefusedActionError
 from actions.executor import Executor, Patience
 from actions.kubernetes_api import KubernetesApi
 from actions.kubernetes_deployments import Deployments
+from actions.kubernetes_targets import KubernetesTargets
 from actions.ledger import MemoryLedger
 from actions.signing import KeyRing
 from infra.dev import shop_images
@@ -59,7 +61,7 @@ class Shop:
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self.cluster = cluster
         self.namespace = namespace
-        self.deployments = Deployments(KubernetesApi.connect(cluster.kubeconfig))
+        self.api = KubernetesApi.connect(cluster.kubeconfig)
 
     def deploy(self, image: str, fault: str = "none", **spec: object) -> TemplateHash:
         """Apply a version, wait for its rollout, and return its template's hash."""
@@ -86,7 +88,7 @@ class Shop:
         }
         self.cluster.apply(manifest)
         self.kubectl("rollout", "status", "deployment/shop", "--timeout=90s")
-        return self.deployments.running(self.namespace, "shop")
+        return Deployments(self.api).running(self.namespace, "shop")
 
     def kubectl(self, *arguments: str) -> str:
         return self.cluster.kubectl(*arguments, f"--namespace={self.namespace}")
@@ -129,7 +131,7 @@ class Shop:
             expires_at=now + timedelta(minutes=5),
         )
 
-    def execute(self, command: Command, deployments: Deployments | None = None) -> Outcome:
+    def execute(self, command: Command, api: KubernetesApi | None = None) -> Outcome:
         """Execute as an executor that remembers nothing."""
         waiting = threading.Event()
 
@@ -137,7 +139,7 @@ class Shop:
             waiting.wait(seconds)
 
         return Executor(
-            actuators={TargetKind.DEPLOYMENT: deployments or self.deployments},
+            actuators={TargetKind.DEPLOYMENT: KubernetesTargets(api or self.api)},
             keys=KeyRing({"k1": b"0123456789abcdef"}),
             clock=lambda: datetime.now(UTC),  # noqa: TID251  # a real cluster lives in real time
             sleep=sleep,
@@ -202,7 +204,7 @@ def test_a_writer_in_between_is_kept_and_the_undo_still_happens(shop: Shop) -> N
             return super().patch(*arguments, **named)
 
     api = Meddled.connect(shop.cluster.kubeconfig)
-    outcome = shop.execute(shop.undo(good, expected=bad), Deployments(api))
+    outcome = shop.execute(shop.undo(good, expected=bad), api)
     assert outcome.kind is OutcomeKind.DONE, outcome.detail
     assert api.writes >= 2
     assert shop.seen()["spec"]["replicas"] == 3
@@ -223,7 +225,9 @@ def test_a_rehearsal_changes_nothing(shop: Shop) -> None:
     good = shop.deploy(shop_images.SHOP_V1)
     bad = shop.deploy(shop_images.SHOP_V2)
     before = shop.seen()["metadata"]["resourceVersion"]
-    assert f"{bad} -> {good}" in shop.deployments.carry_out(shop.undo(good), is_rehearsal=True)
+    outcome = shop.execute(replace(shop.undo(good), is_rehearsal=True))
+    assert outcome.kind is OutcomeKind.REHEARSED, outcome.detail
+    assert f"{bad} -> {good}" in outcome.detail
     assert shop.seen()["metadata"]["resourceVersion"] == before
 
 
@@ -232,7 +236,7 @@ def test_a_paused_rollout_is_refused_to_undo_and_a_promotion_resumes_it(shop: Sh
     bad = shop.deploy(shop_images.SHOP_V2)
     shop.kubectl("rollout", "pause", "deployment/shop")
     with pytest.raises(RefusedActionError, match="it is paused"):
-        shop.deployments.carry_out(shop.undo(good))
+        KubernetesTargets(shop.api).carry_out(shop.undo(good))
     outcome = shop.execute(shop.command(CommandKind.PROMOTE, bad))
     assert outcome.kind is OutcomeKind.DONE, outcome.detail
     assert "paused" not in shop.seen()["spec"]
@@ -263,12 +267,12 @@ def test_the_narrow_role_is_enough_and_a_narrower_one_says_what_is_missing(
         "patch deployments.apps": False,
         "list replicasets.apps": True,
     }
-    refused = shop.execute(shop.undo(good, expected=bad), Deployments(reader))
+    refused = shop.execute(shop.undo(good, expected=bad), reader)
     assert refused.kind is OutcomeKind.FAILED
     assert "403 Forbidden" in refused.detail
     assert 'cannot patch resource "deployments"' in refused.detail
 
     writer = shop.narrow("get, patch")
-    done = shop.execute(shop.undo(good, expected=bad), Deployments(writer))
+    done = shop.execute(shop.undo(good, expected=bad), writer)
     assert done.kind is OutcomeKind.DONE, done.detail
     assert not any(one.is_allowed for one in writer.rights("kube-system", NEEDED))
