@@ -154,3 +154,17 @@ def test_load_follows_a_file_of_targets(program: Path, tmp_path: Path) -> None:
             sender.terminate()
             counts = json.loads(sender.communicate(timeout=60)[0])
     assert counts["by_status"]["200"] > 0
+
+
+def test_a_leaky_state_takes_memory_at_every_request_also_after_a_restart(
+    program: Path, tmp_path: Path
+) -> None:
+    leaky = {"STATE_FOLDER": tmp_path, "LEAK_BYTES": 10_000_000}
+    with serving(program, leaky) as client:
+        client.get("/")
+        assert gauge(client, "process_resident_memory_bytes") < 50e6
+        client.post("/leak")
+    with serving(program, leaky) as client:
+        for _ in range(6):
+            client.get("/")
+        assert gauge(client, "process_resident_memory_bytes") > 60e6

@@ -52,7 +52,7 @@ func serve() error {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector(),
 	)
 
-	if s.troubles, err = troubles(f, registry); err != nil {
+	if s.troubles, err = troubles(f, own, registry); err != nil {
 		return err
 	}
 
@@ -64,6 +64,7 @@ func serve() error {
 	}
 	if own != nil {
 		routes.HandleFunc("POST /corrupt", own.corrupt)
+		routes.HandleFunc("POST /leak", own.leak)
 	}
 	return s.listen(routes)
 }

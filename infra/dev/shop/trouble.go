@@ -9,7 +9,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type trouble func() (status int, text string)
 
 // troubles returns those that this pod has, in the order in which a request meets them.
-func troubles(f fault, metrics prometheus.Registerer) ([]trouble, error) {
+func troubles(f fault, own *state, metrics prometheus.Registerer) ([]trouble, error) {
 	var found []trouble
 	for _, make := range []func(prometheus.Registerer) (trouble, error){newPool, newCache, newSchema} {
 		one, err := make(metrics)
@@ -20,12 +20,9 @@ func troubles(f fault, metrics prometheus.Registerer) ([]trouble, error) {
 			found = append(found, one)
 		}
 	}
-	if f.kind == "oom" {
-		leak, err := newLeak(f)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, leak)
+	leak, err := newLeak(f, own)
+	if err != nil {
+		return nil, err
 	}
-	return found, nil
+	return append(found, leak), nil
 }
