@@ -141,11 +141,14 @@ class Awaited:
 
     Attributes:
         signals: Signals that must be back at their quiet level; empty for those that convicted, or all.
-        within_s: Seconds after the outcome within which they must be.
+        within_s: Seconds after the outcome within which they must be; 0 for as long as the rule gives.
+        since: When the damage began, which the quiet level lies before; None when nobody knows, or when it
+            is that of the release that convicted.
     """
 
     signals: tuple[SignalName, ...] = ()
     within_s: int = 600
+    since: AwareDatetime | None = None
 
 
 class OwnerKind(StrEnum):

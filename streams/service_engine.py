@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
 from detectors import anomalies
 from detectors.anomalies import AnomalyWatch
 from detectors.history_memory import PastMemory, learn, record_of
-from detectors.recovery import judge_recovery
+from detectors.recovery import Action, Fared, judge_recovery
 from detectors.watch import Look, ReleaseWatch, look, open_watch
 from detectors.windows import ServiceWindow
 from schemas.effects import Said
 from schemas.instants import EPOCH, from_ms
 from schemas.judgements import Recovery, RecoveryKind, Verdict, VerdictKind
-from schemas.keys import NO_TEMPLATE, EnvironmentName, ServiceName, SignalName, derived_id
+from schemas.keys import NO_TEMPLATE, EnvironmentName, ReleaseId, ServiceName, SignalName, derived_id
 from schemas.observations import (
     LogBatch,
     OutcomeReported,
@@ -30,9 +30,13 @@ from schemas.orders import CommandKind, Outcome, OutcomeKind, Page
 from schemas.policy import Rule
 from schemas.releases import Release
 from schemas.samples import SampleBatch
+from schemas.verbs import Awaited
 
 # Evidence below e^1 says next to nothing; a suspicion that moved by less is not worth a message.
 _SUSPICION_STEP = 1.0
+
+# Actions whose effect is awaited at one time; a further one ends the oldest's wait.
+_MOST_RECOVERIES = 8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,10 +56,17 @@ class OpenRelease:
 
 @dataclass(slots=True, kw_only=True)
 class RecoveryWatch:
-    """An action whose effect is awaited."""
+    """An action whose effect is awaited.
+
+    Attributes:
+        signals: Signals that called for it; empty for all.
+        within_s: Seconds after the action in which they must be back; None for as long as the rule gives.
+        damaged_at: When the damage began; None when nobody knows.
+    """
 
     outcome: Outcome
     signals: list[SignalName]
+    within_s: int | None = None
     damaged_at: AwareDatetime | None = None
 
 
@@ -66,7 +77,8 @@ class ServiceState:
     Attributes:
         seen_events: Deploy events already taken, newest last; a repeat is no news.
         reported: Outcomes already heard of, newest last; a repeat is no news.
-        convicting: Signals that convicted the newest harmful release, which recovery is judged by.
+        convicted: The newest harmful release; None before the first.
+        convicting: Signals that convicted it, which recovery is judged by.
         damaged_at: Start of the damage that it did.
         failed: What judging it failed with, when that was said last; "" when it never did.
         past: What is remembered of its earlier days and good releases.
@@ -80,6 +92,7 @@ class ServiceState:
     recoveries: list[RecoveryWatch] = field(default_factory=list)
     seen_events: list[str] = field(default_factory=list)
     reported: list[str] = field(default_factory=list)
+    convicted: ReleaseId | None = None
     convicting: list[SignalName] = field(default_factory=list)
     damaged_at: AwareDatetime | None = None
     failed: str = ""
@@ -148,19 +161,25 @@ def release_started(
 
 
 def outcome_reported(state: ServiceState, event: OutcomeReported) -> Iterator[Said]:
-    """Watch for recovery after an undo that changed the world; end the watch of what was undone."""
+    """Watch for recovery after an action that changed the world; end the watch of what was undone.
+
+    An undo is always watched, another command where its outcome says what is awaited of it.
+    """
     outcome = event.outcome
-    if outcome.command_kind is not CommandKind.UNDO or outcome.kind not in (
-        OutcomeKind.DONE,
-        OutcomeKind.ALREADY_DONE,
-    ):
+    is_undo = outcome.command_kind is CommandKind.UNDO
+    if outcome.kind not in (OutcomeKind.DONE, OutcomeKind.ALREADY_DONE):
+        return
+    if not is_undo and outcome.awaited is None:
         return
     if outcome.id in state.reported:
         return
     state.reported = [*state.reported[-31:], outcome.id]
-    state.recoveries.append(
-        RecoveryWatch(outcome=outcome, signals=list(state.convicting), damaged_at=state.damaged_at)
-    )
+    if len(state.recoveries) >= _MOST_RECOVERIES:
+        many = Fared(kind=RecoveryKind.UNKNOWN, text=f"{_MOST_RECOVERIES} later actions are awaited as well")
+        yield _recovery(state, state.recoveries.pop(0), many, outcome.at)
+    state.recoveries.append(_awaiting(state, outcome))
+    if not is_undo:
+        return
     state.past.rolled_back(outcome.release, outcome.at)
     for entry in state.open:
         if entry.release.id == outcome.release:
@@ -170,6 +189,20 @@ def outcome_reported(state: ServiceState, event: OutcomeReported) -> Iterator[Sa
     state.open = [entry for entry in state.open if entry.release.id != outcome.release]
 
 
+def _awaiting(state: ServiceState, outcome: Outcome) -> RecoveryWatch:
+    """Return what is awaited after an action: as its outcome says, else what convicted its release."""
+    awaited = outcome.awaited or Awaited(within_s=0)
+    # An order by hand names no release: it is meant for the one that does harm.
+    under_watch = (entry.release.id for entry in state.open)
+    is_convicted = state.convicted is not None and state.convicted in (outcome.release, *under_watch)
+    return RecoveryWatch(
+        outcome=outcome,
+        signals=list(awaited.signals or (state.convicting if is_convicted else ())),
+        within_s=awaited.within_s or None,
+        damaged_at=awaited.since or (state.damaged_at if is_convicted else None),
+    )
+
+
 def tick(state: ServiceState, rule: Rule, digest: str, now: datetime) -> Iterator[Said]:
     """Look at what is under watch, now that time has passed."""
     state.window.tick(rule, now)
@@ -177,15 +210,13 @@ def tick(state: ServiceState, rule: Rule, digest: str, now: datetime) -> Iterato
     for entry in list(state.open):
         yield from _look_at(state, entry, rule, digest, now)
     for recovery in list(state.recoveries):
-        judged = judge_recovery(
-            state.window, recovery.signals, rule, recovery.outcome.at, now, recovery.damaged_at
-        )
-        if judged is None:
+        fared = judge_recovery(state.window, _action(recovery, rule), rule, now)
+        if fared is None:
             continue
         state.recoveries.remove(recovery)
-        if judged[0] is RecoveryKind.RECOVERED:
+        if fared.kind is RecoveryKind.RECOVERED:
             state.past.recovered(now)
-        yield _recovery(state, recovery.outcome, judged[0], judged[1], now)
+        yield _recovery(state, recovery, fared, now)
     if state.open or state.recoveries:
         anomalies.skip(state.levels, state.window, rule, now)
     else:
@@ -227,8 +258,10 @@ def _look_at(
         if seen.kind is VerdictKind.HARMFUL:
             state.convicting = list(
                 dict.fromkeys(item.signal for item in seen.evidence if item.convicts)
-            ) or list(state.convicting)
-            state.damaged_at = seen.first_bad_at or state.damaged_at
+            ) or (list(state.convicting) if state.convicted == entry.release.id else [])
+            is_known = state.convicted == entry.release.id
+            state.damaged_at = seen.first_bad_at or (state.damaged_at if is_known else None)
+            state.convicted = entry.release.id
             state.past.did_harm()
         yield VerdictReached(verdict=verdict, suspicion=seen.suspicion, release=entry.release)
     elif abs(total - entry.told_log_e) >= _SUSPICION_STEP:
@@ -306,16 +339,29 @@ def _resolved(state: ServiceState, release: Release, rule: Rule) -> Release:
     return replace(release, template=template, rollback_template=rollback, target=target)
 
 
-def _recovery(
-    state: ServiceState, outcome: Outcome, kind: RecoveryKind, text: str, now: datetime
-) -> Recovery:
+def _action(recovery: RecoveryWatch, rule: Rule) -> Action:
+    within = recovery.within_s
+    return Action(
+        signals=recovery.signals,
+        began_at=recovery.outcome.started_at,
+        acted_at=recovery.outcome.at,
+        within=rule.gate.recovery if within is None else timedelta(seconds=within),
+        damaged_at=recovery.damaged_at,
+    )
+
+
+def _recovery(state: ServiceState, recovery: RecoveryWatch, fared: Fared, now: datetime) -> Recovery:
+    outcome = recovery.outcome
     return Recovery(
         id=derived_id("recovery", outcome.command),
         command=outcome.command,
         release=outcome.release,
         environment=state.environment,
         service=state.service,
-        kind=kind,
+        kind=fared.kind,
         at=now,
-        text=text,
+        text=fared.text,
+        first_bad_at=recovery.damaged_at,
+        acted_at=outcome.at,
+        recovered_at=fared.recovered_at,
     )

@@ -157,6 +157,8 @@ def an_outcome(command: Command, at: datetime, kind: OutcomeKind = OutcomeKind.D
             detail="in a test",
             template_before=command.expected_template,
             template_after=command.template,
+            remedy=command.remedy,
+            awaited=command.awaited,
         )
     )
 
