@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from schemas.keys import EnvironmentName, ServiceName
-from schemas.reports import BuildReport
+from schemas.reports import BuildReport, Indicator
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -15,7 +15,7 @@ _STRICT = ConfigDict(extra="forbid")
 class GateOutcome(StrEnum):
     """What becomes of a build. HOLD: the gate cannot tell, so a human must."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105  # a word, no password
     WARN = "warn"
     FAIL = "fail"
     HOLD = "hold"
@@ -26,14 +26,6 @@ class RulingKind(StrEnum):
 
     ACCEPTED = "accepted"
     INVALIDATED = "invalidated"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Indicator:
-    """One number about a build, under the name by which objectives ask for it."""
-
-    name: str
-    value: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +51,29 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveResult:
+    """What became of one objective.
+
+    Attributes:
+        value: The indicator's value; None when nobody gave it.
+        outcome: PASS or WARN or FAIL; HOLD without a value; None when the objective only reports.
+        points: Part of its weight that it earned.
+        broken: The criteria that did not hold, with what they came to.
+        compared_value: What relative criteria were held against; None without earlier results.
+    """
+
+    sli: str
+    value: float | None
+    outcome: GateOutcome | None
+    points: float
+    weight: float
+    is_key: bool = False
+    broken: tuple[str, ...] = ()
+    compared_value: float | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
     """What the gate says of a build.
 
@@ -69,7 +84,6 @@ class GateResult:
         reasons: Why it is not a pass, strongest first; why it is one otherwise.
         compared_with: Versions it was compared with, newest first.
         settings: Digest of weights, limits and objectives.
-        by: Who ruled on it, where a human did.
     """
 
     service: ServiceName
@@ -82,6 +96,7 @@ class GateResult:
     parts: tuple[Part, ...]
     reasons: tuple[str, ...]
     indicators: tuple[Indicator, ...] = ()
+    objectives: tuple[ObjectiveResult, ...] = ()
     compared_with: tuple[str, ...] = ()
     settings: str = ""
 
@@ -138,8 +153,8 @@ class IncludeResults(StrEnum):
     """Which earlier results count (Keptn's words)."""
 
     ALL = "all"
-    PASS = "pass"
-    PASS_OR_WARN = "pass_or_warn"
+    PASS = "pass"  # noqa: S105  # a word, no password
+    PASS_OR_WARN = "pass_or_warn"  # noqa: S105  # likewise
 
 
 class Aggregate(StrEnum):
@@ -197,7 +212,8 @@ class Objectives:
     def __post_init__(self) -> None:
         if self.warn_score > self.pass_score:
             raise ValueError(
-                f"total score of a warning is {self.warn_score:g}, expected at most a pass's, {self.pass_score:g}"
+                f"total score of a warning is {self.warn_score:g}, "
+                f"expected at most a pass's, {self.pass_score:g}"
             )
 
 

@@ -3,7 +3,7 @@
 Names and numbers only: messages, traces and descriptions stay in the files they came in.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
 from typing import Annotated, Literal
@@ -289,12 +289,21 @@ class BuildReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Indicator:
+    """One number about a build, under the name by which objectives ask for it."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildReported:
     """A report, bound to the build that it is about.
 
     Attributes:
         commit: Revision of the source, or "".
         author: Who wrote the change, as the pipeline names them; or "".
+        numbers: What the report comes to, such as `tests_failed`; also when it is not whole.
         is_whole: False where passed cases and line numbers were left out to keep an event small.
     """
 
@@ -305,4 +314,5 @@ class BuildReported:
     report: BuildReport
     commit: str = ""
     author: str = ""
-    is_whole: bool = field(default=True)
+    numbers: tuple[Indicator, ...] = ()
+    is_whole: bool = True
