@@ -30,6 +30,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Outcome, Page
+from schemas.reports import BUILD_REPORT_TYPE, BuildReported
 from schemas.topics import TOPICS, Topic, TopicSpec
 
 GENERATED = Path(__file__).parent / "generated"
@@ -40,8 +41,10 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TYPE_OF: dict[type[Any], str] = {kind: name for name, kind in EFFECT_TYPES.items()} | {
     Verdict: VERDICT_TYPE,
     Outcome: "dev.suture.outcome.v1",
+    BuildReported: BUILD_REPORT_TYPE,
 }
 _ON_TOPIC: dict[Topic, tuple[type[Any], ...]] = {
+    Topic.CDEVENTS: (BuildReported,),
     Topic.VERDICTS: (Verdict,),
     Topic.DECISIONS: (Decision, Held, Denied, Page),
     Topic.COMMANDS: (Command,),
@@ -126,11 +129,14 @@ def asyncapi() -> dict[str, Any]:
 def _channel(spec: TopicSpec) -> dict[str, Any]:
     kinds = _ON_TOPIC.get(spec.topic, ())
     configuration = spec.configuration
+    messages = {_name(kind): _cloud_event(spec, kind) for kind in kinds}
+    if spec.topic in _FOREIGN or not messages:
+        messages["message"] = _foreign(spec)
     return {
         "address": spec.topic.value,
         "description": f"Value: {spec.value}. Key: {spec.key}."
         + ("" if spec.is_public else " Internal: its form may change with any version."),
-        "messages": {_name(kind): _cloud_event(spec, kind) for kind in kinds} or {"message": _foreign(spec)},
+        "messages": messages,
         "bindings": {
             "kafka": {
                 "topic": spec.topic.value,
@@ -152,7 +158,7 @@ def _foreign(spec: TopicSpec) -> dict[str, Any]:
 
 
 def _cloud_event(spec: TopicSpec, kind: type[Any]) -> dict[str, Any]:
-    has_cause = spec.topic not in (Topic.COMMANDS, Topic.OUTCOMES)
+    has_cause = spec.topic not in (Topic.CDEVENTS, Topic.COMMANDS, Topic.OUTCOMES)
     return _message(
         spec,
         {

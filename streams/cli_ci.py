@@ -12,7 +12,7 @@ from schemas.keys import EnvironmentName, ServiceName, TemplateHash, service_key
 from schemas.releases import TargetKind
 from schemas.topics import Topic
 from schemas.verbs import RESTARTABLE
-from streams import clock
+from streams import cli_gate, clock
 from streams.cli_parts import connected
 from streams.kafka_log import LogWriter
 from streams.settings import read_settings
@@ -20,12 +20,11 @@ from streams.target_text import read_target
 
 _RUNNING = (*RESTARTABLE, TargetKind.ROLLOUT, TargetKind.PROCESSES)
 
-app = typer.Typer(help="For pipelines: tell Suture of a deployment.", no_args_is_help=True)
-
-
-@app.callback()
-def _ci() -> None:
-    """Keep `ci` a group, however few its commands are."""
+app = typer.Typer(
+    help="For pipelines: hand in a build's reports, ask whether it may be deployed, tell of a deployment.",
+    no_args_is_help=True,
+)
+cli_gate.add_commands(app)
 
 
 @app.command()
