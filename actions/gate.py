@@ -7,20 +7,33 @@ time of the observation that made it run.
 from datetime import datetime
 from typing import assert_never
 
+from actions import gate_orders
 from actions.gate_holds import answer, expire, hold_back, withdraw
-from actions.gate_orders import issue, outcome, without_outcome
+from actions.gate_leases import due_leases, look_reported, open_leases
+from actions.gate_orders import issue, without_outcome
 from actions.gate_state import ClosedHold, GateState
-from actions.gate_words import command_for, denied, held, once, page_about
-from actions.guardrails import Obstacle, missing, rollback_of_rollback, spent, stop
-from schemas.keys import TemplateHash, command_id
+from actions.gate_words import command_for, denied, held, is_ordered, once, page_about, rehearsed
+from actions.guardrails import Obstacle, WaysBack, missing, one_way, rollback_of_rollback, spent, stop
+from schemas.keys import TemplateHash
 from schemas.observations import FreezeSet, KillSwitchSet
-from schemas.orders import Command, Decision, Denied, Guard, Held, Page, Playbook
+from schemas.orders import (
+    Command,
+    CommandKind,
+    Decision,
+    Denied,
+    Guard,
+    Held,
+    Outcome,
+    Page,
+    Playbook,
+)
 from schemas.policy import Autonomy, Rule
 from schemas.releases import Release, Target
 
 __all__ = [
     "GateEffect",
     "GateState",
+    "WaysBack",
     "admit",
     "answer",
     "outcome",
@@ -41,6 +54,7 @@ def admit(
     *,
     rollback_template: TemplateHash,
     now: datetime,
+    ways: WaysBack = WaysBack(),  # noqa: B008  # a frozen value
 ) -> tuple[GateEffect, ...]:
     """Return what becomes of a decision: a command, a hold with its page, a denial, a page, or nothing.
 
@@ -54,6 +68,7 @@ def admit(
         rollback_template: Template to go back to, as the deploy event or our own record of the last
             good release names it; "" when nobody knows.
         now: Time of the observation that led here.
+        ways: Which playbook takes the release back, or what stands against that.
     """
     state.remembers_for(rule.gate.budget_window)
     state.sweep(now)
@@ -70,21 +85,31 @@ def admit(
             state.settled[decision.id] = now
             return once(state, page_about(decision, decision.why, decision.verdict, now))
         case Playbook.PAGE:
-            return _hold_ambiguous(state, decision, release, rule, rollback_template, now)
+            return _hold_ambiguous(state, decision, release, rule, rollback_template, now, ways)
         case Playbook.ROLLBACK:
-            return _act(state, decision, release, rule, rollback_template, now)
+            return _act(state, decision, release, rule, rollback_template, now, ways)
         case Playbook.PROMOTE:
-            return _act(state, decision, release, rule, release.template, now)
+            return _act(state, decision, release, rule, release.template, now, WaysBack())
         case Playbook.REMEDY:
-            return ()
+            raise ValueError(f"decision {decision.id} is a playbook's step, expected one on a release")
         case _:
             assert_never(decision.playbook)
+
+
+def outcome(state: GateState, outcome: Outcome, now: datetime) -> tuple[Page, ...]:
+    """Return the page that a failed or refused command gives; remember what a successful one changed."""
+    pages = gate_orders.outcome(state, outcome, now)
+    if outcome.command_kind is CommandKind.RESUME_SYNC:
+        # A refusal is the answer that the source still wants the bad revision: told once, not each time.
+        return look_reported(state, outcome, now)
+    open_leases(state, outcome)
+    return pages
 
 
 def tick(state: GateState, now: datetime) -> tuple[GateEffect, ...]:
     """Return what the passing of time does: unanswered holds end, commands without an outcome page."""
     state.sweep(now)
-    return expire(state, now) + without_outcome(state, now)
+    return expire(state, now) + without_outcome(state, now) + due_leases(state, now)
 
 
 def set_freeze(state: GateState, freeze: FreezeSet) -> None:
@@ -111,16 +136,24 @@ def _act(
     rule: Rule,
     template: TemplateHash,
     now: datetime,
+    ways: WaysBack,
 ) -> tuple[GateEffect, ...]:
     """Admit a rollback or a promotion."""
+    if decision.failure and any(
+        hold.held.release == release.id and hold.playbook is decision.playbook
+        for hold in state.holds.values()
+    ):
+        # A human is asked about the same command already, on better grounds.
+        return ()
     # The newest decision on a release counts: what an earlier one left waiting is over.
     effects = withdraw(state, release.id, f"a later verdict decided {decision.playbook}", now)
-    if command_id(release.id, decision.playbook, 1) in state.orders:
+    if is_ordered(state, release.id, decision.playbook):
         state.settled[decision.id] = now
         return effects
-    obstacle = _obstacle(state, decision, release, rule, template, now)
-    if obstacle is not None and _is_final(obstacle):
+    obstacle = _obstacle(state, decision, release, rule, template, now, ways)
+    if obstacle is not None and _is_final(obstacle, ways):
         return effects + _turned_down(state, decision, obstacle, now)
+    is_one_way = obstacle is not None and obstacle.guard is Guard.IRREVERSIBLE
     command = command_for(
         decision,
         release,
@@ -129,7 +162,11 @@ def _act(
         template,
         now,
         rule.gate.command_expires,
+        ways.roll_forward if is_one_way else ways.playbook,
     )
+    autonomy = rule.gate.promote if decision.playbook is Playbook.PROMOTE else rule.gate.rollback
+    if autonomy is Autonomy.DRY_RUN:
+        command = rehearsed(command)
     if obstacle is not None:
         return effects + hold_back(state, decision, obstacle, command, decision.playbook, rule.gate, now)
     state.settled[decision.id] = now
@@ -141,8 +178,10 @@ def _target(release: Release, rule: Rule) -> Target:
     return release.target or rule.target.target(release.environment, release.service)
 
 
-def _is_final(obstacle: Obstacle) -> bool:
+def _is_final(obstacle: Obstacle, ways: WaysBack) -> bool:
     """Return whether there is nothing that a human could approve."""
+    if obstacle.guard is Guard.IRREVERSIBLE:
+        return ways.roll_forward is None
     return obstacle.is_denial or obstacle.guard in _NOTHING_TO_APPROVE
 
 
@@ -153,6 +192,7 @@ def _obstacle(
     rule: Rule,
     template: TemplateHash,
     now: datetime,
+    ways: WaysBack,
 ) -> Obstacle | None:
     """Return what stands in the way, hardest first: what no human can overrule before what one can."""
     is_promotion = decision.playbook is Playbook.PROMOTE
@@ -168,6 +208,8 @@ def _obstacle(
         return Obstacle(guard=Guard.SHADOW, reason=f"shadow mode: would order {would}{but}", is_denial=True)
     found = found or stop(state, now)
     if not is_promotion:
+        offered = ways.roll_forward.about if ways.roll_forward else ""
+        found = found or one_way(release, ways.one_way, offered)
         found = found or spent(state, release, rule.gate, now)
     if found is None and decision.needs_approval:
         return Obstacle(guard=Guard.APPROVAL, reason=f"{decision.playbook} needs a human: {decision.why}")
@@ -175,7 +217,7 @@ def _obstacle(
 
 
 def _already_undone(state: GateState, release: Release) -> Obstacle | None:
-    if command_id(release.id, Playbook.ROLLBACK, 1) not in state.orders:
+    if not is_ordered(state, release.id, Playbook.ROLLBACK):
         return None
     return Obstacle(
         guard=Guard.SUPERSEDED,
@@ -191,9 +233,10 @@ def _hold_ambiguous(
     rule: Rule,
     rollback_template: TemplateHash,
     now: datetime,
+    ways: WaysBack,
 ) -> tuple[GateEffect, ...]:
     """Hold the rollback of one suspect of several; the human who sees the ranking may approve it."""
-    if command_id(release.id, Playbook.ROLLBACK, 1) in state.orders:
+    if is_ordered(state, release.id, Playbook.ROLLBACK):
         state.settled[decision.id] = now
         return ()
     if any(
@@ -204,8 +247,8 @@ def _hold_ambiguous(
         return ()
     effects = withdraw(state, release.id, "a later verdict decided that it is harmful", now)
     reason = Obstacle(guard=Guard.AMBIGUOUS_BLAME, reason=decision.why)
-    found = _obstacle(state, decision, release, rule, rollback_template, now)
-    if found is not None and _is_final(found):
+    found = _obstacle(state, decision, release, rule, rollback_template, now, ways)
+    if found is not None and _is_final(found, ways):
         reason = Obstacle(
             guard=Guard.AMBIGUOUS_BLAME,
             reason=f"{decision.why}; there is no rollback to approve: {found.reason}",
@@ -219,7 +262,10 @@ def _hold_ambiguous(
         rollback_template,
         now,
         rule.gate.command_expires,
+        ways.roll_forward if found is not None and found.guard is Guard.IRREVERSIBLE else ways.playbook,
     )
+    if rule.gate.rollback is Autonomy.DRY_RUN:
+        command = rehearsed(command)
     return effects + hold_back(state, decision, reason, command, Playbook.ROLLBACK, rule.gate, now)
 
 

@@ -21,8 +21,10 @@ def issue(state: GateState, command: Command, patience: timedelta) -> Command:
         issued_at=command.issued_at,
         due_at=command.expires_at + patience,
         changed_at=command.issued_at,
+        remedy=command.remedy.playbook if command.remedy else "",
+        is_rehearsal=command.is_rehearsal,
     )
-    if command.kind is CommandKind.UNDO:
+    if command.kind is CommandKind.UNDO and not command.is_rehearsal:
         # Now and not with the outcome: the undo's own deploy event may come first.
         state.restored[command.service] = Restored(
             template=command.template, since=command.issued_at, until=command.expires_at
@@ -34,6 +36,9 @@ def outcome(state: GateState, outcome: Outcome, now: datetime) -> tuple[Page, ..
     """Return the page that a failed or refused command gives; remember what a successful one changed."""
     succeeded = outcome.kind in (OutcomeKind.DONE, OutcomeKind.ALREADY_DONE)
     order = state.orders.get(outcome.command)
+    if order is not None and order.is_rehearsal:
+        order.is_reported, order.is_cooling = True, False
+        return () if outcome.kind is OutcomeKind.REHEARSED else once(state, page_about_outcome(outcome, now))
     if order is not None:
         order.is_reported = True
         order.is_cooling = succeeded
@@ -42,7 +47,7 @@ def outcome(state: GateState, outcome: Outcome, now: datetime) -> tuple[Page, ..
             _remember_undo(state, order, succeeded, now)
         elif succeeded and outcome.command_kind is CommandKind.PROMOTE:
             _remember_promotion(state, order)
-    if succeeded:
+    if succeeded or outcome.command_kind is CommandKind.RESUME_SYNC:
         return ()
     return once(state, page_about_outcome(outcome, now))
 

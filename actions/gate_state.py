@@ -8,6 +8,8 @@ from pydantic import AwareDatetime
 from schemas.keys import CommandId, EnvironmentName, ReleaseId, ServiceName, TemplateHash
 from schemas.observations import Answer
 from schemas.orders import CommandKind, Held, Playbook
+from schemas.releases import Target
+from schemas.verbs import PausedSync
 
 KEEP = timedelta(days=7)
 """How long the gate remembers what is over. Shorter forgets rollbacks that must not be rolled back."""
@@ -56,6 +58,8 @@ class Order:
         is_reported: Its outcome came in.
         is_cooling: It counts for the cooldown: under way, or done; not when it failed.
         changed_at: When it was issued, or later, when its outcome came in.
+        remedy: Name and version of the playbook that it is a step of; "" for none.
+        is_rehearsal: It changes nothing, and counts for nothing.
     """
 
     id: CommandId
@@ -69,6 +73,8 @@ class Order:
     changed_at: AwareDatetime
     is_reported: bool = False
     is_cooling: bool = True
+    remedy: str = ""
+    is_rehearsal: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,6 +92,30 @@ class Restored:
 
 
 @dataclass(slots=True, kw_only=True)
+class Lease:
+    """An owner that was told to leave an undone object alone.
+
+    Attributes:
+        paused: What was paused.
+        command: The undo that it was paused for.
+        length_s: Seconds from one look to the next.
+        next_at: When its owner is looked at next.
+        asked: How often it was.
+        order: The newest order to look; "" before the first.
+    """
+
+    paused: PausedSync
+    command: CommandId
+    release: ReleaseId
+    service: ServiceName
+    target: Target
+    length_s: float
+    next_at: AwareDatetime
+    asked: int = 0
+    order: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
 class GateState:
     """The gate's memory of one environment.
 
@@ -98,6 +128,8 @@ class GateState:
         paged: Page id to when it was sent.
         restored: Service to what our last undo brought back there.
         undone: `service template` to when an undo took that template away.
+        remedied: Service to when a playbook for it ended.
+        leases: Owners that were paused, by derived id.
         keep_s: Seconds that memory goes back: `KEEP`, or the longest budget window seen.
         swept_at: When memory was last swept.
     """
@@ -116,6 +148,8 @@ class GateState:
     paged: dict[str, AwareDatetime] = field(default_factory=dict)
     restored: dict[str, Restored] = field(default_factory=dict)
     undone: dict[str, AwareDatetime] = field(default_factory=dict)
+    remedied: dict[str, AwareDatetime] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
     keep_s: float = KEEP.total_seconds()
     swept_at: AwareDatetime | None = None
 
@@ -132,7 +166,17 @@ class GateState:
         return [
             order
             for order in self.orders.values()
-            if order.kind is CommandKind.UNDO and order.issued_at > since
+            if order.kind is CommandKind.UNDO and order.issued_at > since and not order.is_rehearsal
+        ]
+
+    def interventions_since(self, since: datetime) -> list[Order]:
+        """Return the undos and steps of playbooks that were issued after an instant, oldest first."""
+        return [
+            order
+            for order in self.orders.values()
+            if (order.kind is CommandKind.UNDO or order.remedy)
+            and order.issued_at > since
+            and not order.is_rehearsal
         ]
 
     def sweep(self, now: datetime) -> None:
@@ -147,3 +191,4 @@ class GateState:
         self.paged = {key: at for key, at in self.paged.items() if at > since}
         self.restored = {key: mark for key, mark in self.restored.items() if mark.until > since}
         self.undone = {key: at for key, at in self.undone.items() if at > since}
+        self.remedied = {key: at for key, at in self.remedied.items() if at > since}

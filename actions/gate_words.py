@@ -1,15 +1,30 @@
 """How the gate says things: commands, holds, denials and pages with ids derived from their cause."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from actions.gate_state import ClosedHold, GateState
 from actions.guardrails import Obstacle
-from schemas.keys import NO_TEMPLATE, ServiceName, TemplateHash, command_id, derived_id
+from actions.playbook_orders import release_order
+from schemas.keys import (
+    NO_TEMPLATE,
+    CommandId,
+    ReleaseId,
+    ServiceName,
+    TemplateHash,
+    command_id,
+    derived_id,
+)
 from schemas.observations import Approval
 from schemas.orders import Command, CommandKind, Decision, Denied, Guard, Held, Outcome, Page, Playbook
+from schemas.playbooks import PlaybookSpec
 from schemas.releases import Release, Target
+from schemas.verbs import RemedyStep
 
 _NOBODY = ServiceName("")
+
+ROLL_FORWARD = "roll_forward"
+"""What a release that cannot be taken back gets instead of a rollback, as ids are derived from it."""
 
 
 def command_for(
@@ -20,10 +35,14 @@ def command_for(
     template: TemplateHash,
     now: datetime,
     life: timedelta,
+    spec: PlaybookSpec | None = None,
 ) -> Command:
-    """Return the order that carries a decision out; its id hangs on release and playbook alone."""
+    """Return the order that carries a decision out; its id hangs on release and playbook alone.
+
+    Of a rollback, `spec` says with which step it begins; None undoes.
+    """
     is_promotion = playbook is Playbook.PROMOTE
-    return Command(
+    command = Command(
         id=command_id(release.id, playbook, 1),
         kind=CommandKind.PROMOTE if is_promotion else CommandKind.UNDO,
         decision=decision.id,
@@ -36,6 +55,25 @@ def command_for(
         issued_at=now,
         expires_at=now + life,
     )
+    if spec is None or is_promotion:
+        return command
+    remedy = RemedyStep(playbook=spec.label, index=0, step=spec.steps[0].name, failure=decision.failure)
+    first = command_id(release.id, ROLL_FORWARD, 1) if spec.roll_forward else command.id
+    return release_order(command, spec.steps[0], remedy, first)
+
+
+def rehearsed(command: Command) -> Command:
+    """Return a command as a rehearsal, which is another order than the real one."""
+    return replace(
+        command, id=CommandId(derived_id("rehearsal", command.id)), is_rehearsal=True, awaited=None
+    )
+
+
+def is_ordered(state: GateState, release: ReleaseId, playbook: Playbook) -> bool:
+    """Return whether a release's rollback, or what stood in for it, or its promotion was ordered before."""
+    if playbook is Playbook.ROLLBACK and command_id(release, ROLL_FORWARD, 1) in state.orders:
+        return True
+    return command_id(release, playbook, 1) in state.orders
 
 
 def held(

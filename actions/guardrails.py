@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from actions.gate_state import GateState
-from schemas.keys import TemplateHash
+from schemas.keys import ServiceName, TemplateHash
 from schemas.orders import CommandKind, Decision, Guard, Playbook
+from schemas.playbooks import PlaybookSpec
 from schemas.policy import GateSettings
 from schemas.releases import Release, Target
 
@@ -26,6 +27,21 @@ class Obstacle:
     reason: str
     is_denial: bool = False
     may_pass_later: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaysBack:
+    """How a release is taken back.
+
+    Attributes:
+        playbook: What does it; None for a single undo.
+        one_way: What was seen to speak against it: a change that going back does not take back; "" for none.
+        roll_forward: What a human is offered then; None for nothing.
+    """
+
+    playbook: PlaybookSpec | None = None
+    one_way: str = ""
+    roll_forward: PlaybookSpec | None = None
 
 
 def stop(state: GateState, now: datetime) -> Obstacle | None:
@@ -120,17 +136,15 @@ def spent(state: GateState, release: Release, settings: GateSettings, now: datet
             reason=f"{len(recent)} rollbacks in {state.environment} within {settings.budget_window}, "
             f"budget is {settings.budget}",
         )
-    services = {order.service: True for order in recent}
-    if (
-        settings.blast_radius is not None
-        and release.service not in services
-        and len(services) >= settings.blast_radius
-    ):
+    own = [order for order in recent if order.service == release.service]
+    if len(own) >= settings.service_budget:
         return Obstacle(
-            guard=Guard.BLAST_RADIUS,
-            reason=f"{', '.join(services)} were rolled back within {settings.budget_window}, blast radius "
-            f"is {settings.blast_radius} services; a common cause is likelier than {release.service}",
+            guard=Guard.BUDGET,
+            reason=f"{len(own)} rollbacks of {release.service} within {settings.budget_window}, budget of "
+            f"one service is {settings.service_budget}",
         )
+    if (found := crowded(state, release.service, settings, now)) is not None:
+        return found
     for order in reversed(state.orders.values()):
         if order.kind is not CommandKind.UNDO or order.service != release.service or not order.is_cooling:
             continue
@@ -141,6 +155,40 @@ def spent(state: GateState, release: Release, settings: GateSettings, now: datet
                 reason=f"{release.service} was rolled back at {order.changed_at}, cooldown ends at {ends}",
             )
     return None
+
+
+def crowded(state: GateState, service: ServiceName, settings: GateSettings, now: datetime) -> Obstacle | None:
+    """Return the blast radius that acting on one more service would break."""
+    if settings.blast_radius is None:
+        return None
+    since = now - settings.budget_window
+    services = {order.service: True for order in state.interventions_since(since)}
+    if service in services or len(services) < settings.blast_radius:
+        return None
+    return Obstacle(
+        guard=Guard.BLAST_RADIUS,
+        reason=f"{', '.join(services)} were rolled back or mended within {settings.budget_window}, blast "
+        f"radius is {settings.blast_radius} services; a common cause is likelier than {service}",
+    )
+
+
+def one_way(release: Release, shown: str, offered: str) -> Obstacle | None:
+    """Return the guard that a release which cannot be taken back meets.
+
+    Args:
+        release: What its deploy event declares.
+        shown: What was seen of it since, such as a migration that ran; "" for nothing.
+        offered: What a human may approve instead, in words; "" for nothing.
+    """
+    reason = release.one_way or shown
+    if not reason:
+        return None
+    instead = f"approval would {offered}" if offered else "nothing is offered instead"
+    return Obstacle(
+        guard=Guard.IRREVERSIBLE,
+        reason=f"{release.version} made a change that going back does not take back ({reason}); {instead}; "
+        "undo by hand only if the old version is known to bear it",
+    )
 
 
 def _because(why: str) -> str:

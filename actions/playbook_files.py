@@ -1,6 +1,6 @@
 """Playbooks from YAML files: the shipped ones, and an installation's own, which win by name."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib import resources
 from pathlib import Path
 
@@ -8,7 +8,8 @@ from actions.yaml_lines import Branch, Problem, read, shown
 from actions.yaml_values import value_of
 from schemas.errors import SettingsError
 from schemas.orders import RUNBOOKS, CommandKind
-from schemas.playbooks import Check, Condition, PlaybookSpec, PlaybookStep
+from schemas.playbooks import Check, Condition, Occasion, PlaybookSpec, PlaybookStep
+from schemas.policy import Policy
 
 _KNOWN = {
     "": [field.name for field in fields(PlaybookSpec)],
@@ -65,6 +66,21 @@ def load_playbooks(folder: Path | None) -> tuple[PlaybookSpec, ...]:
     return tuple(shipped[name] for name in sorted(shipped))
 
 
+def with_playbooks(policy: Policy, playbooks: tuple[PlaybookSpec, ...]) -> Policy:
+    """Return a policy with what may be done about failures.
+
+    Raises:
+        SettingsError: a rule names a playbook that is not there.
+    """
+    names = [spec.name for spec in playbooks]
+    for key, rule in policy.rules.items():
+        for name in rule.gate.playbooks or ():
+            if name not in names:
+                known = ", ".join(names)
+                raise SettingsError(f"gate.playbooks of rule {key} names {name}, expected some of {known}")
+    return replace(policy, playbooks=playbooks)
+
+
 def parse_playbook(text: str, file: str = "playbook.yaml") -> PlaybookSpec:
     """Return the playbook that a YAML text describes.
 
@@ -113,6 +129,9 @@ def _of_steps(top: Branch, spec: PlaybookSpec) -> list[Problem]:
             known = ", ".join([*_PARAMETERS, *RUNBOOKS])
             problems.append(Problem(line, f"{place}.does", f"is {step.does}, expected one of {known}"))
             continue
+        if step.does in (CommandKind.UNDO, CommandKind.ABORT) and spec.when.occasion is not Occasion.RELEASE:
+            told = f"is {step.does}, expected a playbook whose occasion is a release: there is a way back"
+            problems.append(Problem(line, f"{place}.does", told))
         must, may = _PARAMETERS[step.does]
         expected = ", ".join((*must, *may)) or "none"
         problems += [

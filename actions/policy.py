@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from actions.playbook_choice import PlaybookChoice
+from schemas.failures import Failure
 from schemas.judgements import Verdict, VerdictKind
 from schemas.keys import decision_id
 from schemas.orders import Decision, Playbook, Suspect
@@ -70,6 +72,51 @@ def decide(
         suspects=ranking_suspects if verdict.kind is VerdictKind.HARMFUL else (),
         alternatives=choice.alternatives,
         settings=settings,
+    )
+
+
+def decide_failure(
+    failure: Failure,
+    choice: PlaybookChoice,
+    release: Release,
+    rule_name: str,
+    rule: Rule,
+    settings: str,
+    at: datetime,
+) -> Decision:
+    """Return the decision to take a release back because its own pods fail.
+
+    Its confidence is 0: what was seen is a fact and no test, and how often a release is wrongly blamed for
+    such a fact is not known. Who acts is what the policy says of rollbacks and of remedies: both must agree.
+    """
+    assert choice.playbook is not None, "only what was chosen is decided"
+    asked = [
+        f"{rule_name} says {what} {autonomy}"
+        for what, autonomy in (("rollback", rule.gate.rollback), ("remedy", rule.gate.remedy))
+        if autonomy in (Autonomy.ASK, Autonomy.SHADOW)
+    ]
+    return Decision(
+        id=decision_id(release.id, f"{Playbook.ROLLBACK}:{failure.id}"),
+        release=release.id,
+        environment=release.environment,
+        service=release.service,
+        version=release.version,
+        verdict=failure.id,
+        playbook=Playbook.ROLLBACK,
+        at=at,
+        why=f"the release's own pods fail: {failure.pattern}: {failure.detail or failure.target.key}",
+        rule=rule_name,
+        needs_approval=bool(asked),
+        confidence=0.0,
+        alternatives=(
+            f"rollback alone: not chosen, {'; '.join(asked)}"
+            if asked
+            else f"ask a human: not needed by {rule_name}",
+            *choice.alternatives,
+        ),
+        settings=settings,
+        remedy=choice.playbook.label,
+        failure=failure.id,
     )
 
 

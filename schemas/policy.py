@@ -42,6 +42,9 @@ class JudgeSettings:
             has fewer requests a look; not below the senders' reporting interval.
         alpha: Chance, per release and over all looks and signals together, of calling a good one harmful.
         watch: How long a release is watched. Longer finds slow damage and promotes later.
+        after: How long a release that was judged healthy is watched on for damage that begins later, with
+            what is left of `alpha`; zero for not at all, and under `kayenta` always. Longer finds what
+            comes later, and what is left is split over more rounds of `watch`.
         min_watch: A release is not called healthy before.
         min_intervals: Nor before its canary spoke in so many intervals.
         quiet: How much of the time before a release tells what is normal.
@@ -59,6 +62,7 @@ class JudgeSettings:
     interval: PositiveDuration = timedelta(seconds=60)
     alpha: Alpha = 0.01
     watch: PositiveDuration = timedelta(minutes=30)
+    after: Duration = timedelta(0)
     min_watch: Duration = timedelta(minutes=10)
     min_intervals: Annotated[int, Field(ge=1)] = 5
     quiet: PositiveDuration = timedelta(hours=1)
@@ -215,5 +219,5 @@ class Policy:
 
 def default_policy() -> Policy:
     """Return the policy of an installation that wrote none: development acts alone, all else asks."""
-    alone = Rule(gate=GateSettings(rollback=Autonomy.ALONE))
+    alone = Rule(gate=GateSettings(rollback=Autonomy.ALONE, remedy=Autonomy.ALONE))
     return Policy(rules={"*/*": Rule(), "dev/*": alone, "development/*": alone})

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from actions.playbook_files import load_playbooks, with_playbooks
 from actions.policy_file import load_policy
 from actions.signing import KeyRing
 from schemas.errors import SettingsError
@@ -50,7 +51,7 @@ def worker(
         )
     from streams.faust_app import gate_app, judge_app, run_worker
 
-    policy = load_policy(settings.policy)
+    policy = with_playbooks(load_policy(settings.policy), load_playbooks(settings.playbooks))
     keys = keys_of(settings)
     run_worker(judge_app(settings, policy, keys) if role is Role.JUDGE else gate_app(settings, policy, keys))
 

@@ -161,10 +161,12 @@ class Engine:
                 | SuspicionChanged()
                 | AnomalySeen()
                 | RecoveryJudged()
+                | FailureSeen()
+                | FailureCleared()
+                | TemplateSeen()
+                | OneWaySeen()
             ):
                 return ((key, item) for item in self._at_environment(key, body))
-            case FailureSeen() | FailureCleared() | TemplateSeen() | OneWaySeen():
-                return ()
             case _:
                 assert_never(body)
 
@@ -228,7 +230,11 @@ class Engine:
         | VerdictReached
         | SuspicionChanged
         | AnomalySeen
-        | RecoveryJudged,
+        | RecoveryJudged
+        | FailureSeen
+        | FailureCleared
+        | TemplateSeen
+        | OneWaySeen,
     ) -> Iterable[Said]:
         state = self._environment(key)
         policy, settings = self._state.policy, self._state.digest
@@ -248,15 +254,25 @@ class Engine:
                 environment_engine.anomaly_seen(state, body, policy)
                 return ()
             case Approval():
-                return environment_engine.answered(state, body, self._time(body.at))
+                return environment_engine.answered(state, body, policy, self._time(body.at))
             case FreezeSet():
                 return environment_engine.frozen(state, body)
             case KillSwitchSet():
                 return environment_engine.kill_switched(state, body)
             case OutcomeReported():
-                return environment_engine.outcome_reported(state, body, self._time(body.outcome.at))
+                now = self._time(body.outcome.at)
+                return environment_engine.outcome_reported(state, body, policy, now)
             case RecoveryJudged():
                 return environment_engine.recovery_judged(state, body, self._time(body.recovery.at))
+            case FailureSeen():
+                return environment_engine.failure_seen(state, body, self._time(body.failure.at))
+            case FailureCleared():
+                return environment_engine.failure_cleared(state, body, self._time(body.at))
+            case TemplateSeen():
+                return environment_engine.template_seen(state, body, self._time(body.at))
+            case OneWaySeen():
+                environment_engine.one_way_seen(state, body)
+                return ()
             case _:
                 assert_never(body)
 

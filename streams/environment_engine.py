@@ -11,27 +11,36 @@ from pydantic import AwareDatetime
 
 from actions import gate
 from actions.gate_state import GateState
-from actions.policy import decide
+from actions.playbook_runs import advance, outcome_of, recovery_of, take_in
+from actions.playbook_state import RemedyState
+from actions.policy import decide, decide_failure
 from detectors.blame import Ranking, rank
 from detectors.bystanders import Damage
 from schemas.effects import Said
+from schemas.failures import Failure
 from schemas.judgements import Recovery, RecoveryKind, Suspicion, Verdict, VerdictKind
 from schemas.keys import NO_TEMPLATE, EnvironmentName, TemplateHash, derived_id
 from schemas.observations import (
     AnomalySeen,
     Approval,
+    FailureCleared,
+    FailureSeen,
     FreezeSet,
     KillSwitchSet,
+    OneWaySeen,
     OutcomeReported,
     RecoveryJudged,
     ReleaseClosed,
     ReleaseOpened,
     SuspicionChanged,
+    TemplateSeen,
     VerdictReached,
 )
-from schemas.orders import Command, CommandKind, OutcomeKind, Page
-from schemas.policy import Policy
+from schemas.orders import Command, CommandKind, Decision, OutcomeKind, Page
+from schemas.playbooks import PlaybookSpec
+from schemas.policy import Policy, Rule
 from schemas.releases import Release
+from streams import environment_failures
 
 _NOBODY = Ranking(suspects=(), is_clear=True, why="nothing is blamed")
 
@@ -39,6 +48,8 @@ _NOBODY = Ranking(suspects=(), is_clear=True, why="nothing is blamed")
 _CONCURRENT = timedelta(hours=1)
 
 _REMEMBERED_OUTCOMES = 255
+
+_TAKES_BACK = (CommandKind.UNDO, CommandKind.ABORT)
 
 # Of a larger outage the later damage is left out: what was first is what may explain the rest.
 _MOST_DAMAGES = 128
@@ -75,6 +86,7 @@ class EnvironmentState:
         reported: Outcomes already heard of, newest last; a command that is delivered again is reported
             again, and that is no news.
         damages: Damage at services without a release, as it was told.
+        remedies: Failures that were seen, and what is done about them.
     """
 
     environment: EnvironmentName
@@ -83,11 +95,20 @@ class EnvironmentState:
     good: dict[str, str] = field(default_factory=dict)
     reported: list[str] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
+    remedies: RemedyState = field(default_factory=RemedyState)
 
     @property
     def is_waiting(self) -> bool:
         """Return whether the passing of time alone may make it say or forget something."""
-        return bool(self.candidates or self.gate.holds or self.gate.orders or self.damages)
+        return bool(
+            self.candidates
+            or self.gate.holds
+            or self.gate.orders
+            or self.gate.leases
+            or self.damages
+            or self.remedies.failures
+            or self.remedies.runs
+        )
 
 
 def new_environment(environment: EnvironmentName) -> EnvironmentState:
@@ -173,10 +194,10 @@ def anomaly_seen(state: EnvironmentState, event: AnomalySeen, policy: Policy) ->
     state.damages.append(Damage(anomaly=anomaly, explains_until=anomaly.at + rule.judge.watch))
 
 
-def answered(state: EnvironmentState, approval: Approval, now: datetime) -> Iterator[Said]:
+def answered(state: EnvironmentState, approval: Approval, policy: Policy, now: datetime) -> Iterator[Said]:
     """Take a human's answer in."""
     yield approval
-    yield from _marking_undone(state, gate.answer(state.gate, approval, now))
+    yield from _taking_in(state, gate.answer(state.gate, approval, now), policy.playbooks, now)
 
 
 def frozen(state: EnvironmentState, event: FreezeSet) -> Iterator[Said]:
@@ -191,24 +212,52 @@ def kill_switched(state: EnvironmentState, event: KillSwitchSet) -> Iterator[Sai
     yield event
 
 
-def outcome_reported(state: EnvironmentState, event: OutcomeReported, now: datetime) -> Iterator[Said]:
+def outcome_reported(
+    state: EnvironmentState, event: OutcomeReported, policy: Policy, now: datetime
+) -> Iterator[Said]:
     """Take in what the executor saw."""
     outcome = event.outcome
     if outcome.id in state.reported:
         return
     state.reported = [*state.reported[-_REMEMBERED_OUTCOMES:], outcome.id]
     yield event
-    yield from gate.outcome(state.gate, outcome, now)
+    pages = gate.outcome(state.gate, outcome, now)
+    _, rule = policy.rule(state.environment, outcome.service)
+    goes_on, said = outcome_of(state.remedies, state.gate, outcome, rule, now)
+    # What the next step may still mend wakes nobody.
+    yield from () if goes_on else pages
+    yield from said
     candidate = state.candidates.get(outcome.release)
-    if candidate is not None and outcome.command_kind is CommandKind.UNDO:
+    if candidate is not None and outcome.command_kind in _TAKES_BACK:
         is_done = outcome.kind in (OutcomeKind.DONE, OutcomeKind.ALREADY_DONE)
         candidate.undone_at = (candidate.undone_at or outcome.started_at) if is_done else None
+
+
+def failure_seen(state: EnvironmentState, event: FailureSeen, now: datetime) -> Iterator[Said]:
+    """Take a failure in; the next tick decides about it."""
+    yield from environment_failures.failure_seen(state.remedies, event, now)
+
+
+def failure_cleared(state: EnvironmentState, event: FailureCleared, now: datetime) -> Iterator[Said]:
+    """Take in that a failure is gone."""
+    yield from environment_failures.failure_cleared(state.remedies, state.gate, event, now)
+
+
+def template_seen(state: EnvironmentState, event: TemplateSeen, now: datetime) -> Iterator[Said]:
+    """Take in that a workload asks for another template."""
+    yield from environment_failures.template_seen(state.gate, state.environment, event, now)
+
+
+def one_way_seen(state: EnvironmentState, event: OneWaySeen) -> None:
+    """Take in that a release changed something for good."""
+    environment_failures.one_way_seen(state.remedies, event)
 
 
 def recovery_judged(state: EnvironmentState, event: RecoveryJudged, now: datetime) -> Iterator[Said]:
     """Page when an action did not help."""
     recovery: Recovery = event.recovery
-    if recovery.kind is RecoveryKind.RECOVERED:
+    goes_on = recovery_of(state.remedies, recovery)
+    if recovery.kind is RecoveryKind.RECOVERED or goes_on:
         return
     yield Page(
         id=derived_id("page", recovery.id),
@@ -216,15 +265,17 @@ def recovery_judged(state: EnvironmentState, event: RecoveryJudged, now: datetim
         service=recovery.service,
         release=recovery.release,
         about=recovery.id,
-        summary=f"{recovery.service} after the rollback: {recovery.kind}. {recovery.text}",
+        summary=f"{recovery.service} after the action: {recovery.kind}. {recovery.text}",
         at=now,
     )
 
 
 def tick(state: EnvironmentState, policy: Policy, digest: str, now: datetime) -> Iterator[Said]:
     """Let deadlines pass: expired questions, overdue commands, blame that waited long enough."""
-    yield from gate.tick(state.gate, now)
+    yield from _taking_in(state, gate.tick(state.gate, now), policy.playbooks, now)
     yield from _settle_blame(state, policy, digest, now)
+    yield from _settle_failures(state, policy, digest, now)
+    yield from environment_failures.go_on(state.remedies, state.gate, state.environment, policy, digest, now)
     state.candidates = {
         key: candidate
         for key, candidate in state.candidates.items()
@@ -319,15 +370,72 @@ def _decide(
         return
     candidate.decided.append(decision.id)
     yield decision
+    yield from _admitted(state, decision, release, rule, policy, now)
+
+
+def _settle_failures(state: EnvironmentState, policy: Policy, digest: str, now: datetime) -> Iterator[Said]:
+    """Decide about failures that have lasted: take a release back, begin a playbook, or call a human."""
+    for known in environment_failures.undecided(state.remedies):
+        failure = known.failure
+        name, rule = policy.rule(state.environment, failure.service)
+        candidate = _failing_release(state, failure)
+        choice, takes_back = environment_failures.chosen(
+            policy, rule, failure, is_release=candidate is not None
+        )
+        if choice.playbook is None:
+            yield from environment_failures.nothing_for(state.gate, known, choice, now)
+            continue
+        if now - failure.since < choice.playbook.settle:
+            continue
+        if not takes_back or candidate is None:
+            run = environment_failures.begin(state.remedies, known, choice)
+            yield from advance(state.remedies, state.gate, run, rule, name, digest, now, choice.alternatives)
+            continue
+        known.is_decided = True
+        decision = decide_failure(failure, choice, candidate.release, name, rule, digest, now)
+        yield decision
+        yield from _admitted(state, decision, candidate.release, rule, policy, now)
+
+
+def _failing_release(state: EnvironmentState, failure: Failure) -> Candidate | None:
+    """Return the release whose pods fail; None when none is under watch, or others fail."""
+    for candidate in state.candidates.values():
+        release = candidate.release
+        if release.service != failure.service or candidate.closed_at is not None:
+            continue
+        if candidate.undone_at is None and failure.template and release.template == failure.template:
+            return candidate
+    return None
+
+
+def _admitted(
+    state: EnvironmentState,
+    decision: Decision,
+    release: Release,
+    rule: Rule,
+    policy: Policy,
+    now: datetime,
+) -> Iterator[Said]:
+    ways = environment_failures.ways_back(state.remedies, policy, release, rule, decision.remedy)
     said = gate.admit(
-        state.gate, decision, release, rule, rollback_template=_way_back(state, release), now=now
+        state.gate,
+        decision,
+        release,
+        rule,
+        rollback_template=_way_back(state, release),
+        now=now,
+        ways=ways,
     )
-    yield from _marking_undone(state, said)
+    yield from _taking_in(state, said, policy.playbooks, now)
 
 
-def _marking_undone(state: EnvironmentState, said: tuple[Said, ...]) -> Iterator[Said]:
+def _taking_in(
+    state: EnvironmentState, said: tuple[Said, ...], playbooks: tuple[PlaybookSpec, ...], now: datetime
+) -> Iterator[Said]:
+    """Pass on what the gate said, after learning from it which releases are on their way back."""
+    take_in(state.remedies, state.gate, said, playbooks, now)
     for item in said:
-        if isinstance(item, Command) and item.kind is CommandKind.UNDO:
+        if isinstance(item, Command) and item.kind in _TAKES_BACK and not item.is_rehearsal:
             candidate = state.candidates.get(item.release)
             if candidate is not None:
                 candidate.undone_at = item.issued_at

@@ -19,6 +19,8 @@ class Settings:
             broker. `SUTURE_PREFIX`.
         data: Folder of the journal and of what `suture up` keeps. `SUTURE_DATA`.
         policy: Policy file; None for the default policy. `SUTURE_POLICY`.
+        playbooks: Folder of the installation's own playbooks; None for the shipped ones alone.
+            `SUTURE_PLAYBOOKS`.
         replication: Copies of each topic. `SUTURE_REPLICATION`.
         tick: How often time is put on the log; zero leaves it to somebody else, as a replay does.
             `SUTURE_TICK_SECONDS`.
@@ -46,6 +48,7 @@ class Settings:
     prefix: str = ""
     data: Path = Path(".suture")
     policy: Path | None = None
+    playbooks: Path | None = None
     replication: int = 1
     tick: timedelta = timedelta(seconds=5)
     snapshot: timedelta = timedelta(seconds=30)
@@ -82,11 +85,13 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
     policy = text("SUTURE_POLICY", "")
     processes = text("SUTURE_PROCESSES", "")
+    playbooks = text("SUTURE_PLAYBOOKS", "")
     return Settings(
         bootstrap=text("KAFKA_BOOTSTRAP", ""),
         prefix=text("SUTURE_PREFIX", ""),
         data=Path(text("SUTURE_DATA", ".suture")),
         policy=Path(policy) if policy else None,
+        playbooks=Path(playbooks) if playbooks else None,
         replication=_whole(given, "SUTURE_REPLICATION", 1),
         tick=_seconds(given, "SUTURE_TICK_SECONDS", 5),
         snapshot=_seconds(given, "SUTURE_SNAPSHOT_SECONDS", 30),
@@ -111,6 +116,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_PREFIX": settings.prefix,
         "SUTURE_DATA": str(settings.data),
         "SUTURE_POLICY": str(settings.policy or ""),
+        "SUTURE_PLAYBOOKS": str(settings.playbooks or ""),
         "SUTURE_REPLICATION": str(settings.replication),
         "SUTURE_TICK_SECONDS": str(settings.tick.total_seconds()),
         "SUTURE_SNAPSHOT_SECONDS": str(settings.snapshot.total_seconds()),
