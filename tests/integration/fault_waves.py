@@ -19,6 +19,7 @@ from actions.kubernetes_resources import PODS
 from infra.dev.cluster import Cluster
 from infra.dev.control_plane import API_SERVER, is_ready
 from infra.dev.credentials import ADMIN
+from infra.dev.waiting import wait_until
 from schemas.orders import Command, Outcome
 from tests.integration.crew import Crew
 from tests.integration.installation import say
@@ -121,7 +122,10 @@ class Theatre:
     def cell(self, row: Row, fault: Fault) -> Cell:
         """Return how a verb fared under a fault; the first question about a fault plays its wave."""
         if fault not in self._played:
-            self._played[fault] = self._play(fault)
+            try:
+                self._played[fault] = self._play(fault)
+            except Exception as error:  # noqa: BLE001  # every verb of the wave is told so
+                self._played[fault] = {actor.row.name: error for actor in self._actors}
         found = self._played[fault][row.name]
         if isinstance(found, Exception):
             raise found
@@ -182,11 +186,7 @@ class Theatre:
                 self._cluster.kill(API_SERVER)
                 for actor in actors:
                     actor.line.open(passes=fault is Fault.SERVER_BEFORE)
-                self._cluster.start(API_SERVER)
-                token = self._cluster.token(ADMIN)
-                self._cluster.instance.wait_while_alive(
-                    API_SERVER, lambda: is_ready(self._cluster.server, token)
-                )
+                wait_until(self._is_server_back, deadline_s=PATIENCE_S, what="the API server's return")
             case Fault.KILL_BEFORE | Fault.KILL_DURING | Fault.KILL_AFTER:
                 for crew in self._crews:
                     crew.kill()
@@ -195,6 +195,11 @@ class Theatre:
                 if fault is not Fault.KILL_BEFORE:
                     for actor in actors:
                         actor.line.open(passes=False)
+
+    def _is_server_back(self) -> bool:
+        # Somebody who connects to a port that nobody listens on may hold it for a moment, and the start fails.
+        self._cluster.start(API_SERVER)
+        return is_ready(self._cluster.server, self._cluster.token(ADMIN))
 
     def _collect(
         self, actors: Sequence[Actor], cells: Mapping[str, Cell], ordered: float, deliveries: int
