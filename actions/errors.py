@@ -5,7 +5,13 @@ from schemas.verbs import Ownership
 
 
 class ActionError(SutureError):
-    """An action did not work."""
+    """An action did not work.
+
+    Attributes:
+        ownership: Who owns the target, where the attempt told an owner to leave it alone: that outlasts it.
+    """
+
+    ownership: Ownership | None = None
 
 
 class TransientActionError(ActionError):

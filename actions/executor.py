@@ -116,6 +116,7 @@ class Executor:
             return run.ended(OutcomeKind.HANDED_OVER, str(error), self._clock())
         except PermanentActionError as error:
             run.log_tail = error.log_tail
+            run.ownership = error.ownership or run.ownership
             return run.ended(OutcomeKind.FAILED, str(error), self._clock())
         except TransientActionError as error:
             return run.ended(OutcomeKind.FAILED, str(error), self._clock())
@@ -246,7 +247,10 @@ class Executor:
             except TransientActionError as error:
                 wait = max(pause, timedelta(seconds=error.retry_after_s or 0))
                 if self._clock() + wait >= deadline:
-                    raise PermanentActionError(f"{error} (after {tries} tries, until {deadline})") from error
+                    final = PermanentActionError(f"{error} (after {tries} tries, until {deadline})")
+                    # What an owner was told outlasts the attempt that failed.
+                    final.ownership = error.ownership
+                    raise final from error
             self._sleep(wait.total_seconds())
             pause = min(pause * 2, self._patience.longest_retry)
 

@@ -6,7 +6,8 @@ through them would lose what it does not know, without a word.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +34,9 @@ READ_TIMEOUT_S = 15.0
 LOG_BYTES_MAX = 64 * 1024
 PAGE = 200
 
+_ANYTHING = "application/json, */*"
+_METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+
 Json = dict[str, Any]
 
 
@@ -56,8 +60,16 @@ class NotFoundError(PermanentActionError):
     """There is no such object."""
 
 
+class ExpiredVersionError(TransientActionError):
+    """The server keeps no changes from that version on, or no next page of that list: list anew."""
+
+
 class UnservedTypeError(NotFoundError):
     """The cluster does not know the type of object."""
+
+
+class ForbiddenError(PermanentActionError):
+    """We have no right to it. Asked for a type that is not served, a server says the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,17 +126,63 @@ class KubernetesApi:
         return self._ask(what, "GET", _path(resource, namespace, name))
 
     def listed(
-        self, what: str, resource: Resource, namespace: str, labels: str = "", fields: str = ""
+        self,
+        what: str,
+        resource: Resource,
+        namespace: str,
+        labels: str = "",
+        fields: str = "",
+        *,
+        is_metadata: bool = False,
     ) -> list[Json]:
-        """Return the objects that both selectors choose, read in pages, as the server wrote them."""
+        """Return the objects that both selectors choose, read in pages, as the server wrote them.
+
+        Args:
+            what: Begins the text of an error.
+            resource: Their kind.
+            namespace: Where they are.
+            labels: Selector by label.
+            fields: Selector by field.
+            is_metadata: The server leaves out everything but their metadata, such as what a Secret holds.
+        """
         found: list[Json] = []
         query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
+        accept = _METADATA if is_metadata else _ANYTHING
         while True:
-            page = self._ask(what, "GET", _path(resource, namespace), query)
+            page = self._ask(what, "GET", _path(resource, namespace), query, accept=accept)
             found += page.get("items") or []
             query["continue"] = page.get("metadata", {}).get("continue") or ""
             if not query["continue"]:
                 return found
+
+    def page(self, what: str, resource: Resource, namespace: str, after: str = "") -> Json:
+        """Return one page of all objects, with the list's own metadata; `after` is the last one's `continue`.
+
+        Raises:
+            ExpiredVersionError: the list is too old to be continued.
+        """
+        return self._ask(what, "GET", _path(resource, namespace), {"limit": str(PAGE), "continue": after})
+
+    def watch(
+        self, what: str, resource: Resource, namespace: str, version: str, seconds: int
+    ) -> Iterator[bytes]:
+        """Return the changes since a version as they come in, in pieces of any size of one JSON a line.
+
+        The request is answered when this returns; the stream ends after so many seconds.
+
+        Raises:
+            ExpiredVersionError: the version is too old; while reading, it comes as a line instead.
+            TransientActionError: also while reading, where the connection is lost or falls silent.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(seconds),
+        }
+        timeouts = (CONNECT_TIMEOUT_S, seconds + READ_TIMEOUT_S)
+        response = self._answer(what, "GET", _path(resource, namespace), query, timeouts=timeouts)
+        return _pieces(what, response.response)
 
     def patch(
         self,
@@ -137,14 +195,17 @@ class KubernetesApi:
         *,
         subresource: str = "",
         is_rehearsal: bool = False,
+        manager: str = FIELD_MANAGER,
     ) -> Json:
         """Apply a patch and return the object after it; a rehearsal stores nothing.
+
+        `manager` is who the fields are said to be written by.
 
         Raises:
             ConflictError: a precondition did not hold, or the object would be invalid.
         """
         path = _path(resource, namespace, name, subresource)
-        query = {"fieldManager": FIELD_MANAGER, **_dry_run(is_rehearsal)}
+        query = {"fieldManager": manager, **_dry_run(is_rehearsal)}
         return self._ask(what, "PATCH", path, query, body, form.value)
 
     def create(
@@ -228,9 +289,12 @@ class KubernetesApi:
         query: dict[str, str] | None = None,
         body: Json | list[Json] | None = None,
         content_type: str = "application/json",
+        accept: str = _ANYTHING,
     ) -> Json:
         try:
-            answer: Json = json.loads(self._bytes(what, method, path, query or {}, body, content_type))
+            answer: Json = json.loads(
+                self._bytes(what, method, path, query or {}, body, content_type, accept)
+            )
         except ValueError as error:
             raise TransientActionError(f"{what}: the API server's answer is not JSON") from error
         return answer
@@ -243,30 +307,64 @@ class KubernetesApi:
         query: dict[str, str],
         body: Json | list[Json] | None = None,
         content_type: str = "application/json",
+        accept: str = _ANYTHING,
     ) -> bytes:
+        response = self._answer(what, method, path, query, body, content_type, accept)
+        with _reaching(what):
+            data: bytes = response.read()
+        return data
+
+    def _answer(
+        self,
+        what: str,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        body: Json | list[Json] | None = None,
+        content_type: str = "application/json",
+        accept: str = _ANYTHING,
+        timeouts: tuple[float, float] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+    ) -> Any:
+        """Return an answer whose body is not read yet, if it is none of an error."""
         parameters = self._client.param_serialize(
             method,
             path,
             query_params=[(name, value) for name, value in query.items() if value],
-            header_params={"Accept": "application/json, */*", "Content-Type": content_type},
+            header_params={"Accept": accept, "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
         )
-        try:
-            response = self._client.call_api(*parameters, _request_timeout=_TIMEOUTS)
-            data: bytes = response.read()  # type: ignore[no-untyped-call]  # the client leaves it untyped
-        except client.ApiException as error:
-            # Never an answer: the client raises it where a connection is not to be trusted.
-            raise PermanentActionError(f"{what}: the API server is not trusted: {error.reason}") from error
-        except (HTTPError, OSError) as error:
-            # The text of a urllib3 error ends in the cause; its class alone says little.
-            raise TransientActionError(f"{what}: the API server cannot be reached: {error}") from error
+        with _reaching(what):
+            response: Any = self._client.call_api(*parameters, _request_timeout=timeouts)
+            data: bytes = response.read() if response.status >= 400 else b""
         if response.status >= 400:
             raise _explained(what, response.status, data, response.headers)
-        return data
+        return response
 
 
-_TIMEOUTS = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+@contextmanager
+def _reaching(what: str) -> Iterator[None]:
+    """Tell apart, as errors of actions, the ways in which a connection fails."""
+    try:
+        yield
+    except client.ApiException as error:
+        # Never an answer: the client raises it where a connection is not to be trusted.
+        raise PermanentActionError(f"{what}: the API server is not trusted: {error.reason}") from error
+    except (HTTPError, OSError) as error:
+        # The text of a urllib3 error ends in the cause; its class alone says little.
+        raise TransientActionError(f"{what}: the API server cannot be reached: {error}") from error
+
+
+def _pieces(what: str, response: Any) -> Iterator[bytes]:
+    """Yield a body as it comes in; what is left of it is dropped with its connection."""
+    try:
+        with _reaching(what):
+            yield from response.stream(_PIECE_BYTES)
+    finally:
+        response.close()
+
+
+_PIECE_BYTES = 64 * 1024
 
 
 def _path(resource: Resource, namespace: str, name: str = "", subresource: str = "") -> str:
@@ -305,8 +403,11 @@ def _explained(what: str, status: int, body: Any, headers: Any) -> ActionError:
     if status == 404:
         # A type that is not served is answered with bare text instead of a `Status`.
         return NotFoundError(text) if reason else UnservedTypeError(text)
-    # 410: the list changed too much between two of its pages.
-    if status in (410, 429) or status >= 500:
+    if status == 403:
+        return ForbiddenError(text)
+    if status == 410:
+        return ExpiredVersionError(text)
+    if status == 429 or status >= 500:
         asked = (headers or {}).get("Retry-After") or (told.get("details") or {}).get("retryAfterSeconds")
         try:
             return TransientActionError(text, retry_after_s=float(asked) if asked else None)

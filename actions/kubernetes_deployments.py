@@ -4,9 +4,10 @@ from actions.actuator import Progress
 from actions.deployment_undo import hash_of, is_paused, undo_patch
 from actions.errors import PermanentActionError, RefusedActionError, TransientActionError
 from actions.kubernetes_api import KubernetesApi
-from actions.kubernetes_objects import Json, rival_note, tests
+from actions.kubernetes_objects import Json, tests
 from actions.kubernetes_resources import Rule, changing
 from actions.kubernetes_verb import what, where, write_as_read
+from actions.owner_traces import said_owner
 from actions.workloads import Workload, patch_workload, read_workload
 from schemas.keys import TemplateHash
 from schemas.orders import Command, CommandKind
@@ -41,10 +42,14 @@ class Deployments:
     def read_back(self, command: Command) -> Progress:
         """Return how far the Deployment is from what the command asks for."""
         workload = self._read(command)
-        template = workload.template
+        template, ownership = workload.template, said_owner(workload.body)
         if template != command.template:
             return Progress(
-                is_set=False, is_done=False, template=template, detail=f"template {template} is asked for"
+                is_set=False,
+                is_done=False,
+                template=template,
+                detail=f"template {template} is asked for",
+                ownership=ownership,
             )
         if is_paused(workload.body):
             if command.kind is CommandKind.PROMOTE:
@@ -56,6 +61,7 @@ class Deployments:
             is_done=lacking == "",
             template=template,
             detail=lacking or f"{where(command.target)} runs template {template}",
+            ownership=ownership,
         )
 
     def carry_out(self, command: Command, *, is_rehearsal: bool = False) -> str:
@@ -103,7 +109,7 @@ class Deployments:
                 f"{name}: no ReplicaSet of that template is left, kept are {kept}; "
                 "revisionHistoryLimit says how many"
             )
-        text = f"{place}: template {template or '?'} -> {command.template}{rival_note(workload.body)}"
+        text = f"{place}: template {template or '?'} -> {command.template}"
         return text, undo_patch(workload.body, old)
 
     def _read(self, command: Command) -> Workload:

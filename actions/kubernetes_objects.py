@@ -1,16 +1,9 @@
-"""What is asked of any Kubernetes object's JSON: its version, what must still hold, who else writes it."""
+"""What is asked of any Kubernetes object's JSON: its version, and what must still hold when it is written."""
 
+from datetime import datetime
 from typing import Any
 
 Json = dict[str, Any]
-
-# Tools that write the object again from elsewhere, told by what they leave on it.
-_OWNERS = (
-    ("annotations", "argocd.argoproj.io/tracking-id", "Argo CD"),
-    ("labels", "kustomize.toolkit.fluxcd.io/name", "Flux"),
-    ("labels", "helm.toolkit.fluxcd.io/name", "Flux"),
-    ("annotations", "meta.helm.sh/release-name", "Helm"),
-)
 
 
 def version_of(thing: Json) -> str:
@@ -18,18 +11,13 @@ def version_of(thing: Json) -> str:
     return str(thing["metadata"]["resourceVersion"])
 
 
-def rival(thing: Json) -> str:
-    """Return the tool that will write this object again from elsewhere; "" when none left a trace."""
-    for part, key, name in _OWNERS:
-        if key in (thing["metadata"].get(part) or {}):
-            return name
-    return ""
+def instant(text: str) -> datetime:
+    """Return the instant of a `metav1.Time`.
 
-
-def rival_note(thing: Json) -> str:
-    """Return what to add to a sentence about a changed object that a tool owns; "" when none does."""
-    owner = rival(thing)
-    return f" ({owner} owns it and may write it again)" if owner else ""
+    >>> instant("2026-11-01T03:00:00Z").isoformat()
+    '2026-11-01T03:00:00+00:00'
+    """
+    return datetime.fromisoformat(text)
 
 
 def as_read(thing: Json) -> dict[str, str]:

@@ -43,11 +43,13 @@ class Rule:
     Attributes:
         subresource: Part of the object that it is about; "" for the object.
         verbs: The API's verbs.
+        namespace: Where it is needed; "" for the target's namespace.
     """
 
     resource: Resource
     verbs: tuple[str, ...]
     subresource: str = ""
+    namespace: str = ""
 
     @property
     def name(self) -> str:
@@ -70,6 +72,25 @@ ROLLOUTS = Resource(group="argoproj.io", version="v1alpha1", plural="rollouts", 
 AUTOSCALERS = Resource(
     group="autoscaling", version="v2", plural="horizontalpodautoscalers", kind="HorizontalPodAutoscaler"
 )
+SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
+APPLICATIONS = Resource(group="argoproj.io", version="v1alpha1", plural="applications", kind="Application")
+KUSTOMIZATIONS = Resource(
+    group="kustomize.toolkit.fluxcd.io", version="v1", plural="kustomizations", kind="Kustomization"
+)
+HELM_RELEASES = Resource(
+    group="helm.toolkit.fluxcd.io", version="v2", plural="helmreleases", kind="HelmRelease"
+)
+_FLUX_SOURCES = {
+    "GitRepository": "gitrepositories",
+    "OCIRepository": "ocirepositories",
+    "Bucket": "buckets",
+    "HelmChart": "helmcharts",
+}
+FLUX_SOURCES = {
+    kind: Resource(group="source.toolkit.fluxcd.io", version="v1", plural=plural, kind=kind)
+    for kind, plural in _FLUX_SOURCES.items()
+}
+"""What Flux fetches from, by kind."""
 
 WORKLOADS: dict[TargetKind, tuple[Resource, Resource]] = {
     TargetKind.DEPLOYMENT: (DEPLOYMENTS, REPLICA_SETS),

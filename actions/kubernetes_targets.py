@@ -12,6 +12,7 @@ from actions.kubernetes_verb import Verb, what
 from actions.verb_delete_pod import DeletePod
 from actions.verb_pause import Pause
 from actions.verb_restart import Restart
+from actions.verb_resume_sync import ResumeSync
 from actions.verb_rollout_abort import AbortRollout
 from actions.verb_rollout_pause import PauseRollout
 from actions.verb_rollout_promote import PromoteRollout
@@ -20,6 +21,7 @@ from actions.verb_run_job import RunJob
 from actions.verb_scale import Scale
 from actions.verb_set_config import SetConfig
 from actions.verb_undo_revision import UndoRevision
+from actions.verb_undo_through_owner import OwnerSettings, UndoThroughOwner
 from schemas.orders import RUNBOOKS, Command, CommandKind
 from schemas.releases import TargetKind
 
@@ -36,6 +38,7 @@ VerbType = (
     | type[PromoteRollout]
     | type[PauseRollout]
     | type[AbortRollout]
+    | type[ResumeSync]
 )
 
 SERVED: tuple[TargetKind, ...] = tuple(kind for kind in TargetKind if kind is not TargetKind.PROCESSES)
@@ -47,10 +50,12 @@ class KubernetesTargets:
 
     Args:
         api: The cluster.
+        owners: How those are dealt with that write objects again from elsewhere.
     """
 
-    def __init__(self, api: KubernetesApi) -> None:
+    def __init__(self, api: KubernetesApi, owners: OwnerSettings | None = None) -> None:
         self._api = api
+        self._owners = owners or OwnerSettings()
 
     def read_back(self, command: Command) -> Progress:
         """Return how far the target is from what the command asks for; changes nothing."""
@@ -64,12 +69,14 @@ class KubernetesTargets:
         """Do everything that the command asks for, admission and quota included, and store nothing."""
         return self._verb(command).carry_out(command, is_rehearsal=True)
 
-    def _verb(self, command: Command) -> Verb:
+    def _verb(self, command: Command) -> Verb | UndoThroughOwner:
         kind = command.target.kind
         verb = verb_for(command.kind, kind)
         if kind not in verb.kinds:
             known = " or ".join(possible()[command.kind])
             raise RefusedActionError(f"{what(command)}: it is a {kind}, expected {known}")
+        if command.kind is CommandKind.UNDO:
+            return UndoThroughOwner(self._api, verb(self._api), self._owners)
         return verb(self._api)
 
 
@@ -99,9 +106,10 @@ def verb_for(command: CommandKind, kind: TargetKind) -> VerbType:
             return RunJob
         case CommandKind.SET_CONFIG:
             return SetConfig
+        case CommandKind.RESUME_SYNC:
+            return ResumeSync
         case (
-            CommandKind.RESUME_SYNC
-            | CommandKind.RUN_ANSIBLE
+            CommandKind.RUN_ANSIBLE
             | CommandKind.RUN_SCRIPT
             | CommandKind.CALL_HTTP
             | CommandKind.RUN_PIPELINE
@@ -117,6 +125,6 @@ def possible() -> Mapping[CommandKind, tuple[TargetKind, ...]]:
         {
             command: tuple(kind for kind in SERVED if kind in verb_for(command, kind).kinds)
             for command in CommandKind
-            if command not in (*RUNBOOKS, CommandKind.RESUME_SYNC)
+            if command not in RUNBOOKS
         }
     )

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from actions.deployment_undo import owned, selector_text
 from actions.errors import PermanentActionError, RefusedActionError, TransientActionError
 from actions.kubernetes_api import KubernetesApi, PatchForm, UnservedTypeError
-from actions.kubernetes_objects import Json, as_read, rival_note, tests
+from actions.kubernetes_objects import Json, as_read, tests
 from actions.kubernetes_resources import DEPLOYMENTS, REPLICA_SETS, ROLLOUTS, Resource, Rule
 from actions.kubernetes_verb import what
+from actions.owner_traces import rival_note
 from actions.rollout_status import Rollout, template_of
 from schemas.orders import Command
 
@@ -119,9 +120,14 @@ def template_change(command: Command, rollout: Rollout, replica_set: Json) -> Ch
     return Change(resource=resource, name=holder["metadata"]["name"], body=[*tests(holder), template])
 
 
+def template_holder(rollout: Rollout) -> Json:
+    """Return the object that holds a Rollout's template: with `workloadRef` a Deployment, else itself."""
+    return rollout.reference or rollout.body
+
+
 def owner_note(rollout: Rollout) -> str:
     """Return what to add to a sentence about a Rollout whose template another tool owns."""
-    return rival_note(rollout.reference or rollout.body)
+    return rival_note(template_holder(rollout))
 
 
 def require_asked_for(command: Command, rollout: Rollout) -> None:

@@ -6,9 +6,10 @@ A pause stops rollouts, not pods. Only Deployments have one.
 from actions.actuator import Progress
 from actions.deployment_undo import is_paused
 from actions.kubernetes_api import KubernetesApi
-from actions.kubernetes_objects import Json, as_read, rival_note
+from actions.kubernetes_objects import Json, as_read
 from actions.kubernetes_resources import Rule, changing
 from actions.kubernetes_verb import what, where, write_as_read
+from actions.owner_traces import rival_note
 from actions.workloads import Workload, patch_workload, read_workload, require_expected
 from schemas.orders import Command, CommandKind
 from schemas.releases import TargetKind

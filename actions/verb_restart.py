@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 from actions.actuator import Progress
 from actions.kubernetes_api import KubernetesApi
-from actions.kubernetes_objects import Json, as_read, rival_note
+from actions.kubernetes_objects import Json, as_read
 from actions.kubernetes_resources import WORKLOADS, Rule, changing
 from actions.kubernetes_verb import what, where, write_as_read
+from actions.owner_traces import rival_note
 from actions.workloads import Workload, patch_workload, read_workload, require_expected, require_rolling
 from schemas.orders import Command
 from schemas.releases import Target, TargetKind

@@ -1,22 +1,25 @@
 """Undo of a Rollout by template hash: an abort while the update is under way, else the old template again."""
 
+from dataclasses import replace
+
 from actions.actuator import Progress
 from actions.errors import PermanentActionError, RefusedActionError, TransientActionError
 from actions.kubernetes_api import KubernetesApi
 from actions.kubernetes_resources import DEPLOYMENTS, Rule
 from actions.kubernetes_verb import what, where, write_as_read
+from actions.owner_traces import said_owner
 from actions.rollout_status import Rollout, hash_of
 from actions.rollouts import (
     READING,
     SPEC,
     STATUS,
     Change,
-    owner_note,
     read_rollout,
     require_asked_for,
     require_not_paused,
     status_change,
     template_change,
+    template_holder,
     write_change,
 )
 from actions.verb_rollout_abort import abort_change, abort_progress
@@ -49,18 +52,22 @@ class UndoRollout:
         """Return how far it is from the template."""
         rollout, template = read_rollout(self._api, command), command.template
         require_not_paused(command, rollout)
+        ownership = said_owner(template_holder(rollout))
         if rollout.stable == template and rollout.is_under_way:
-            return abort_progress(command, rollout)
+            return replace(abort_progress(command, rollout), ownership=ownership)
         is_promoted = rollout.stable == template or bool(rollout.status.get("promoteFull"))
         if rollout.newest != template or rollout.is_aborted or not is_promoted:
             detail = f"template {rollout.newest} is asked for, {rollout.phase}"
-            return Progress(is_set=False, is_done=False, template=rollout.serving, detail=detail)
+            return Progress(
+                is_set=False, is_done=False, template=rollout.serving, detail=detail, ownership=ownership
+            )
         lacking = rollout.lacking_of_promotion()
         return Progress(
             is_set=True,
             is_done=not lacking,
             template=template,
             detail=lacking or f"{where(command.target)} runs template {template} alone",
+            ownership=ownership,
         )
 
     def carry_out(self, command: Command, *, is_rehearsal: bool = False) -> str:
@@ -105,5 +112,5 @@ class UndoRollout:
                 f"{name}: no ReplicaSet of that template is left, kept are {kept}; "
                 "revisionHistoryLimit says how many"
             )
-        text = f"{place}: template {rollout.newest} -> {template}, then promoted in full{owner_note(rollout)}"
+        text = f"{place}: template {rollout.newest} -> {template}, then promoted in full"
         return text, template_change(command, rollout, old)

@@ -3,9 +3,10 @@
 from actions.actuator import Progress
 from actions.errors import PermanentActionError, RefusedActionError
 from actions.kubernetes_api import KubernetesApi, PatchForm
-from actions.kubernetes_objects import Json, as_read, rival_note
+from actions.kubernetes_objects import Json, as_read
 from actions.kubernetes_resources import AUTOSCALERS, WORKLOADS, Rule, reading
 from actions.kubernetes_verb import what, where, write_as_read
+from actions.owner_traces import rival_note
 from actions.workloads import Workload, read_workload, require_expected
 from schemas.orders import Command
 from schemas.releases import TargetKind

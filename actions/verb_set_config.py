@@ -3,9 +3,10 @@
 from actions.actuator import Progress
 from actions.errors import PermanentActionError, RefusedActionError
 from actions.kubernetes_api import KubernetesApi, PatchForm
-from actions.kubernetes_objects import Json, rival_note, tests, version_of
+from actions.kubernetes_objects import Json, tests, version_of
 from actions.kubernetes_resources import CONFIG_MAPS, Rule
 from actions.kubernetes_verb import what, where, write_as_read
+from actions.owner_traces import rival_note
 from actions.verb_restart import Restart
 from schemas.keys import NO_TEMPLATE
 from schemas.orders import Command

@@ -3,9 +3,10 @@
 from actions.actuator import Progress
 from actions.errors import PermanentActionError
 from actions.kubernetes_api import KubernetesApi, NotFoundError
-from actions.kubernetes_objects import Json, as_read, rival_note
+from actions.kubernetes_objects import Json, as_read
 from actions.kubernetes_resources import PODS, Rule, changing
 from actions.kubernetes_verb import what, where, write_as_read
+from actions.owner_traces import said_owner
 from actions.revision_undo import blocking_pods, name_of, revision_patch
 from actions.workloads import Workload, patch_workload, read_workload, require_expected, require_rolling
 from schemas.orders import Command
@@ -36,20 +37,30 @@ class UndoRevision:
     def read_back(self, command: Command) -> Progress:
         """Return how far it is from the template."""
         workload = read_workload(self._api, what(command), command.target)
-        template = workload.template
+        template, ownership = workload.template, said_owner(workload.body)
         if template != command.template:
             return Progress(
-                is_set=False, is_done=False, template=template, detail=f"template {template} is asked for"
+                is_set=False,
+                is_done=False,
+                template=template,
+                detail=f"template {template} is asked for",
+                ownership=ownership,
             )
         require_rolling(what(command), workload)
         if blocking := self._blocking(command, workload):
             names = ", ".join(pod["metadata"]["name"] for pod in blocking)
             return Progress(
-                is_set=False, is_done=False, template=template, detail=f"{names} blocks the rollout"
+                is_set=False,
+                is_done=False,
+                template=template,
+                detail=f"{names} blocks the rollout",
+                ownership=ownership,
             )
         lacking = workload.lacking()
         detail = lacking or f"{where(command.target)} runs template {template}"
-        return Progress(is_set=True, is_done=lacking == "", template=template, detail=detail)
+        return Progress(
+            is_set=True, is_done=lacking == "", template=template, detail=detail, ownership=ownership
+        )
 
     def carry_out(self, command: Command, *, is_rehearsal: bool = False) -> str:
         """Give the template back, and delete what blocks the rollout."""
@@ -78,7 +89,7 @@ class UndoRevision:
                 f"{name}: no ControllerRevision of that template is left, kept are "
                 f"{', '.join(kept) or 'none'}; revisionHistoryLimit says how many"
             )
-        text = f"{place}: template {template or '?'} -> {command.template}{rival_note(workload.body)}"
+        text = f"{place}: template {template or '?'} -> {command.template}"
         return text, revision_patch(workload.body, kept[command.template])
 
     def _blocking(self, command: Command, workload: Workload) -> list[Json]:

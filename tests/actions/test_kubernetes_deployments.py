@@ -265,11 +265,6 @@ def test_a_promotion_of_a_template_that_was_replaced_is_refused(deployments: Dep
         deployments.carry_out(a_promotion(FIRST))
 
 
-def test_an_undo_under_a_tool_that_writes_again_says_so(state: ApiServer, deployments: Deployments) -> None:
-    state.deployments[KEY]["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = "shop:d"
-    assert "Argo CD owns it" in deployments.carry_out(an_undo())
-
-
 def test_rights_are_asked_of_the_server(state: ApiServer) -> None:
     state.allowed = {"get deployments": True, "list replicasets": True}
     with served(state) as address:
