@@ -54,7 +54,8 @@ def observations_from(effect: Effect) -> tuple[Fed, ...]:
             environment, body = failure.environment, said
         case FailureCleared():
             environment, body = said.environment, said
-        case Recovery():
+        case Recovery() if effect.key != said.environment:
+            # What the environment says itself, of a playbook's step, it knows.
             environment, body = said.environment, RecoveryJudged(recovery=said)
         case _:
             return ()
