@@ -13,6 +13,7 @@ from streams import (
     cli_humans,
     cli_logs,
     cli_parts,
+    cli_playbooks,
     cli_policy,
     cli_questions,
     cli_rbac,
@@ -29,6 +30,7 @@ for module in (cli_demo, cli_parts, cli_questions, cli_humans, cli_act, cli_rbac
     module.add_commands(app)
 app.add_typer(cli_ci.app, name="ci")
 app.add_typer(cli_policy.app, name="policy")
+app.add_typer(cli_playbooks.app, name="playbooks")
 
 
 @app.callback()
