@@ -11,7 +11,7 @@ class Weights:
     tests: float = 4.0
     findings: float = 3.0
     contracts: float = 2.0
-    coverage: float = 2.0
+    coverage: float = 1.0
     load: float = 2.0
     cost: float = 1.0
     risk: float = 1.0

@@ -1,7 +1,7 @@
 """The coverage part: of the changed lines where a diff is given, else the total against the last good one.
 
-Coverage says that a line ran, not that anything was checked; so it warns and weighs, and never fails a
-build alone.
+Coverage says that a line ran, not that anything was checked; so it warns and weighs, and does not fail a
+build whose tests have passed.
 """
 
 from collections.abc import Sequence
