@@ -116,6 +116,8 @@ class PlaybookSpec:
         patterns: Failures that it is for.
         when: What must hold besides.
         settle: The failure must have lasted so long before anything is done.
+        settle_of: The same for some of its patterns: a pod that is not ready yet may be a slow starter, and
+            one whose image is not there hurts nobody.
         steps: At least one, in order.
         roll_forward: Not chosen by itself: what a human is offered where a release cannot be taken back.
     """
@@ -129,6 +131,7 @@ class PlaybookSpec:
     steps: tuple[PlaybookStep, ...]
     when: Condition = field(default_factory=Condition)
     settle: Duration = timedelta(0)
+    settle_of: dict[FailurePattern, Duration] = field(default_factory=dict)
     roll_forward: bool = False
 
     def __post_init__(self) -> None:

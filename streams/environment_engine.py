@@ -83,6 +83,7 @@ class EnvironmentState:
     Attributes:
         candidates: Releases under watch or lately so, by id.
         good: Service to the template of its newest release that was judged healthy.
+        good_before: Service to the one that was so before it.
         reported: Outcomes already heard of, newest last; a command that is delivered again is reported
             again, and that is no news.
         damages: Damage at services without a release, as it was told.
@@ -93,6 +94,7 @@ class EnvironmentState:
     gate: GateState
     candidates: dict[str, Candidate] = field(default_factory=dict)
     good: dict[str, str] = field(default_factory=dict)
+    good_before: dict[str, str] = field(default_factory=dict)
     reported: list[str] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
     remedies: RemedyState = field(default_factory=RemedyState)
@@ -155,10 +157,16 @@ def verdict_reached(
     if candidate.verdict is not None and candidate.verdict.ordinal >= event.verdict.ordinal:
         return
     was_harmful = candidate.verdict is not None and candidate.verdict.kind is VerdictKind.HARMFUL
+    was_healthy = candidate.verdict is not None and candidate.verdict.is_final and not was_harmful
     candidate.release, candidate.suspicion, candidate.verdict = event.release, event.suspicion, event.verdict
     verdict = event.verdict
-    if verdict.kind is VerdictKind.HEALTHY and verdict.is_final and event.release.template:
-        state.good[event.release.service] = event.release.template
+    if verdict.kind is VerdictKind.HEALTHY and verdict.is_final:
+        # Its aftercare is no reason to wait for its evidence when another release turns bad.
+        candidate.closed_at = candidate.closed_at or now
+        _was_good(state, event.release)
+    if verdict.kind is VerdictKind.HARMFUL and was_healthy:
+        candidate.closed_at = None
+        _was_not_good(state, event.release)
     if verdict.kind is not VerdictKind.HARMFUL:
         candidate.due_at = None
         if was_harmful:
@@ -172,6 +180,25 @@ def verdict_reached(
         candidate.due_at = now + (rule.gate.blame_wait if has_neighbours else timedelta(0))
     if not has_neighbours:
         yield from _settle_blame(state, policy, digest, now)
+
+
+def _was_good(state: EnvironmentState, release: Release) -> None:
+    known = state.good.get(release.service)
+    if not release.template or known == release.template:
+        return
+    if known is not None:
+        state.good_before[release.service] = known
+    state.good[release.service] = release.template
+
+
+def _was_not_good(state: EnvironmentState, release: Release) -> None:
+    """Take back that a release is what to go back to: its aftercare found harm."""
+    if state.good.get(release.service) != release.template:
+        return
+    del state.good[release.service]
+    before = state.good_before.pop(release.service, None)
+    if before is not None:
+        state.good[release.service] = before
 
 
 def suspicion_changed(state: EnvironmentState, event: SuspicionChanged) -> None:
@@ -385,7 +412,8 @@ def _settle_failures(state: EnvironmentState, policy: Policy, digest: str, now: 
         if choice.playbook is None:
             yield from environment_failures.nothing_for(state.gate, known, choice, now)
             continue
-        if now - failure.since < choice.playbook.settle:
+        spec = choice.playbook
+        if now - failure.since < spec.settle_of.get(failure.pattern, spec.settle):
             continue
         if not takes_back or candidate is None:
             run = environment_failures.begin(state.remedies, known, choice)

@@ -332,6 +332,16 @@ def test_a_release_whose_own_pods_crash_is_taken_back() -> None:
     assert site.pages == []
 
 
+def test_a_release_that_is_slow_to_get_ready_has_longer() -> None:
+    site = Site()
+    released(site)
+    site.see(a_failure(FailurePattern.NOT_READY, template=NEW))
+    site.tick(170)
+    assert site.commands == []
+    site.tick(185)
+    assert [command.kind for command in site.commands] == [CommandKind.UNDO]
+
+
 def test_a_crashing_release_asks_a_human_where_either_rollback_or_remedy_does() -> None:
     for policy in (a_policy(Autonomy.ASK), a_policy(Autonomy.ALONE, rollback=Autonomy.ASK)):
         site = Site(policy)
