@@ -21,7 +21,8 @@ from typing import Any
 
 from bench.canary_kinds import CanaryKind, drawn, named
 from bench.canary_trial import Fate, Tried, try_canary
-from bench.canary_world import World, canary_world
+from bench.canary_world import canary_world
+from bench.product_world import World
 from bench.report import Started, report
 from infra.dev import argo, cluster, kafka
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.canary_kinds import CanaryKind
 from bench.canary_manifests import ENVIRONMENT, NEW, OLD, PODS, rollout
-from bench.canary_world import World
+from bench.product_world import World
 from schemas.errors import SutureError
 from streams.demo.traffic import Tally, Traffic
 from streams.demo.waiting import Patience, TooLateError
@@ -77,7 +77,7 @@ def try_canary(world: World, kind: CanaryKind, service: str) -> Tried:
     traffic = Traffic(lambda: world.board.places(service), REQUESTS_PER_SECOND, tally, "/")
     patience = world.patience(QUIET_SECONDS + PATIENCE_SECONDS + 300.0)
     try:
-        world.kubectl.apply(rollout(kind, service, OLD))
+        world.reader.apply(rollout(kind, service, OLD))
         patience.until(
             lambda: (
                 len(world.board.places(service)) == PODS and _status(world, service)["phase"] == "Healthy"
@@ -89,7 +89,7 @@ def try_canary(world: World, kind: CanaryKind, service: str) -> Tried:
         patience.sleep(QUIET_SECONDS)
         stable = _status(world, service)["stableRS"]
         began = time.monotonic()
-        world.kubectl.apply(rollout(kind, service, NEW))
+        world.reader.apply(rollout(kind, service, NEW))
         patience.until(
             lambda: _status(world, service)["currentPodHash"] not in ("", stable),
             f"template of {service}",
@@ -117,7 +117,7 @@ def try_canary(world: World, kind: CanaryKind, service: str) -> Tried:
         )
     finally:
         traffic.close()
-        world.remove(service)
+        world.kubectl("delete", "rollout", service)
 
 
 def _awaited(world: World, patience: Patience, service: str, template: str) -> Fate:
