@@ -14,6 +14,7 @@ from actions.gate_orders import issue, without_outcome
 from actions.gate_state import ClosedHold, GateState
 from actions.gate_words import command_for, denied, held, is_ordered, once, page_about, rehearsed
 from actions.guardrails import Obstacle, WaysBack, missing, one_way, rollback_of_rollback, spent, stop
+from schemas.freeze_windows import FreezeWindow, window_end
 from schemas.keys import TemplateHash
 from schemas.observations import FreezeSet, KillSwitchSet
 from schemas.orders import (
@@ -36,6 +37,7 @@ __all__ = [
     "WaysBack",
     "admit",
     "answer",
+    "begun_window",
     "outcome",
     "set_freeze",
     "set_kill_switch",
@@ -117,6 +119,18 @@ def set_freeze(state: GateState, freeze: FreezeSet) -> None:
     state.frozen_until = freeze.until if freeze.until > freeze.at else None
     state.frozen_by = freeze.by
     state.frozen_why = freeze.why
+
+
+def begun_window(state: GateState, windows: tuple[FreezeWindow, ...], now: datetime) -> FreezeSet | None:
+    """Return the freeze that a window of the policy begins now; None when none does, or it was lifted."""
+    found = window_end(windows, now)
+    if found is None or found[0] == state.window_until:
+        return None
+    end, why = found
+    state.window_until = end
+    if state.frozen_until is not None and state.frozen_until >= end:
+        return None
+    return FreezeSet(environment=state.environment, until=end, by="policy", at=now, why=why)
 
 
 def set_kill_switch(state: GateState, switch: KillSwitchSet) -> None:

@@ -121,6 +121,7 @@ class GateState:
 
     Attributes:
         frozen_until: No action before; None without a freeze.
+        window_until: End of the newest freeze window that was begun: a human may have lifted it since.
         holds: Open holds by id.
         closed: Answered, expired and withdrawn holds by id.
         orders: Commands issued, by id, oldest first.
@@ -141,6 +142,7 @@ class GateState:
     frozen_until: AwareDatetime | None = None
     frozen_by: str = ""
     frozen_why: str = ""
+    window_until: AwareDatetime | None = None
     holds: dict[str, OpenHold] = field(default_factory=dict)
     closed: dict[str, ClosedHold] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)

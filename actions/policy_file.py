@@ -27,6 +27,7 @@ from actions.yaml_lines import Branch, Leaf, Listing, Node, Problem, nearest, re
 from actions.yaml_values import EXPECTED
 from schemas.codec import adapter
 from schemas.errors import SettingsError
+from schemas.freeze_windows import FreezeWindow
 from schemas.kayenta import KayentaSettings
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.policy import (
@@ -45,6 +46,7 @@ _KNOWN_KEYS = {
     "judge": [field.name for field in fields(JudgeSettings)],
     "kayenta": [field.name for field in fields(KayentaSettings)],
     "gate": [field.name for field in fields(GateSettings)],
+    "freezes": [field.name for field in fields(FreezeWindow)],
     "target": [field.name for field in fields(TargetPattern)],
     "traffic": [field.name for field in fields(Selector)],
     "events": [field.name for field in fields(Selector)],

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from schemas.durations import Duration, PositiveDuration
+from schemas.freeze_windows import FreezeWindow
 from schemas.kayenta import KayentaSettings
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.playbooks import PlaybookSpec
@@ -109,6 +110,8 @@ class GateSettings:
         cooldown: After an action on a service, the next one on it waits for a human so long.
         command_expires: A command that was not begun by then is refused by the executor.
         recovery: How long after an action the service may take to recover before a human is paged.
+        freezes: Times of the week in which nothing is changed; of an environment, not of one service. Lifted
+            by hand, one stays lifted until it ends.
         blame_wait: How long a harmful verdict waits for its neighbours' evidence before somebody is
             blamed. Longer blames better among concurrent releases; a release that is alone in its
             environment never waits.
@@ -131,6 +134,7 @@ class GateSettings:
     cooldown: Duration = timedelta(minutes=10)
     command_expires: PositiveDuration = timedelta(minutes=5)
     recovery: PositiveDuration = timedelta(minutes=10)
+    freezes: tuple[FreezeWindow, ...] = ()
     blame_wait: Duration = timedelta(seconds=60)
 
 

@@ -19,7 +19,7 @@ from detectors.bystanders import Damage
 from schemas.effects import Said
 from schemas.failures import Failure
 from schemas.judgements import Recovery, RecoveryKind, Suspicion, Verdict, VerdictKind
-from schemas.keys import NO_TEMPLATE, EnvironmentName, TemplateHash, derived_id
+from schemas.keys import NO_TEMPLATE, EnvironmentName, ServiceName, TemplateHash, derived_id
 from schemas.observations import (
     AnomalySeen,
     Approval,
@@ -48,6 +48,8 @@ _NOBODY = Ranking(suspects=(), is_clear=True, why="nothing is blamed")
 _CONCURRENT = timedelta(hours=1)
 
 _REMEMBERED_OUTCOMES = 255
+
+_ANY_SERVICE = ServiceName("*")
 
 _TAKES_BACK = (CommandKind.UNDO, CommandKind.ABORT)
 
@@ -299,6 +301,10 @@ def recovery_judged(state: EnvironmentState, event: RecoveryJudged, now: datetim
 
 def tick(state: EnvironmentState, policy: Policy, digest: str, now: datetime) -> Iterator[Said]:
     """Let deadlines pass: expired questions, overdue commands, blame that waited long enough."""
+    _, rule = policy.rule(state.environment, _ANY_SERVICE)
+    freeze = gate.begun_window(state.gate, rule.gate.freezes, now)
+    if freeze is not None:
+        yield from frozen(state, freeze)
     yield from _taking_in(state, gate.tick(state.gate, now), policy.playbooks, now)
     yield from _settle_blame(state, policy, digest, now)
     yield from _settle_failures(state, policy, digest, now)

@@ -9,12 +9,14 @@ import pytest
 from actions.playbook_files import load_playbooks
 from schemas.effects import Effect
 from schemas.failures import FailingPod, Failure, FailurePattern
+from schemas.freeze_windows import FreezeWindow
 from schemas.judgements import Recovery, RecoveryKind
 from schemas.keys import EnvironmentName, ServiceName, TemplateHash
 from schemas.observations import (
     Answer,
     FailureCleared,
     FailureSeen,
+    FreezeSet,
     KillSwitchSet,
     OneWaySeen,
     OutcomeReported,
@@ -267,6 +269,26 @@ def test_a_freeze_and_the_kill_switch_put_a_playbook_off_until_they_are_lifted(i
         site.world.put("dev", replace(switch, is_on=False, at=at(90)), ENVIRONMENTS)
     site.tick(101)
     assert len(site.commands) == 1
+
+
+def test_a_freeze_window_of_the_policy_holds_until_it_ends_or_a_human_lifts_it() -> None:
+    window = FreezeWindow(begins=f"{START:%H:%M}", lasts=timedelta(minutes=10), why="the market is open")
+    policy = a_policy()
+    rule = policy.rules["*/*"]
+    frozen = replace(rule, gate=replace(rule.gate, freezes=(window,)))
+    for lifted_at in (None, 100):
+        site = Site(replace(policy, rules={"*/*": frozen}))
+        site.see(a_failure())
+        site.tick(5)
+        (freeze,) = said(site.heard, FreezeSet)
+        assert (freeze.by, freeze.until, freeze.why) == ("policy", at(600), "the market is open")
+        if lifted_at:
+            site.world.put("dev", a_freeze(START, at(lifted_at)), ENVIRONMENTS)
+        site.tick(110)
+        assert len(site.commands) == (1 if lifted_at else 0)
+        site.tick(601)
+        assert len(site.commands) == 1
+        assert len(said(site.heard, FreezeSet)) == 1
 
 
 def test_what_comes_back_within_the_cooldown_was_not_mended_and_waits_for_a_human() -> None:
