@@ -22,11 +22,21 @@ CALLERS_SHARE = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Interval indices of a look: quiet time from `quiet`, live time from `start` to before `end`."""
+    """Interval indices of a look: quiet time from `quiet`, live time from `start` to before `end`.
+
+    Attributes:
+        gap: Intervals between the two, of which nobody knows yet whether they are quiet.
+    """
 
     quiet: int
     start: int
     end: int
+    gap: int = 0
+
+    @property
+    def quiet_end(self) -> int:
+        """Return the first interval that is not part of the quiet time."""
+        return self.start - self.gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +89,7 @@ class Case:
         found: Who runs the release and who does not.
         now: The log's time.
         past: What is remembered of the service; None for nothing.
+        is_aftercare: The release was judged healthy already, and the span is a round of its aftercare.
     """
 
     release: Release
@@ -89,6 +100,12 @@ class Case:
     span: Span
     now: datetime
     past: PastMemory | None = None
+    is_aftercare: bool = False
+
+    @property
+    def before(self) -> str:
+        """Return what the quiet time is called in sentences."""
+        return "in the hour before" if self.is_aftercare else "before the release"
 
     @property
     def shares(self) -> float:

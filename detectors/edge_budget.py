@@ -58,6 +58,31 @@ def edge_parts(
     return halves | {route: FOR_ROUTES * part for route, part in _split(came, span).items()}
 
 
+def part_left(
+    window: ServiceWindow,
+    pods: Sequence[str],
+    signal: Signal,
+    edges: Sequence[str],
+    span: Span,
+    routes: Sequence[str] = (),
+) -> float:
+    """Return the part of a signal's budget that `edge_parts` has given to nobody so far, in [0, 1].
+
+    Takes what `edge_parts` takes.
+    """
+    parts = _left({edge: _first_heard(window, pods, signal, edge, span) for edge in edges}, span)
+    came = {route: _first_heard(window, pods, signal, route, span) for route in routes}
+    if not any(first < span.start for first in came.values()):
+        return parts
+    return (1.0 - FOR_ROUTES) * parts + FOR_ROUTES * _left(came, span)
+
+
+def _left(came: dict[str, int], span: Span) -> float:
+    """Return what is left of the series for later edges: k terms of it lack 1 / (k + 1) of the whole."""
+    later = sum(first >= span.start for first in came.values())
+    return (FOR_LATER if later < len(came) else 1.0) / (later + 1)
+
+
 def _split(came: dict[str, int], span: Span) -> dict[str, float]:
     """Return the part of each edge by the interval in which it was first heard."""
     later = sorted((edge for edge in came if came[edge] >= span.start), key=lambda edge: (came[edge], edge))

@@ -28,7 +28,7 @@ def findings(case: Case) -> tuple[Finding, ...]:
     signals = [signal for signal in case.rule.signals if not is_of_templates(signal)]
     said = [finding for signal in signals for finding in _of_signal(case, signal)]
     said += of_log_templates(case)
-    said += of_presence(case)
+    said += [] if case.is_aftercare else of_presence(case)
     said += _of_callers(case)
     return tuple(sorted(said, key=_rank))
 
@@ -44,7 +44,7 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
     edges = edges_of(window, (*found.canary, *found.stable), signal)
     # A pod that was upgraded in place lived before under the same name.
     names = {window.pods[key].name for key in found.canary}
-    earlier = np.array([window.pods[key].name in names for key in found.stable], dtype=bool)
+    earlier = np.array([window.pods[key].name in names for key in found.before], dtype=bool)
     routes = routes_of(window, (*found.canary, *found.stable), signal)
     parts = edge_parts(window, (*found.canary, *found.stable), signal, edges, span, routes)
     said = []
@@ -53,7 +53,7 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
         if signal.has_warm_up:
             canary = _warm(canary, case, signal, edge)
         stable = panel(window, found.stable, signal, edge, span.start, span.end)
-        quiet = panel(window, found.stable, signal, edge, span.quiet, span.start)
+        quiet = panel(window, found.before, signal, edge, span.quiet, span.quiet_end)
         is_route = edge in routes
         is_new = is_route and not (quiet.exposure > 0).any() and not (stable.exposure > 0).any()
         if is_route and not is_new:
@@ -76,13 +76,32 @@ def _of_signal(case: Case, signal: Signal) -> list[Finding]:
             Finding(
                 evidence=_evidence(case, signal, weighed, edge, threshold, usual),
                 alpha=case.rule.judge.alpha * part if can_convict else 0.0,
-                first_bad=span.start + weighed.first_bad if weighed.first_bad >= 0 else -1,
+                first_bad=_first_bad(case, signal, edge, weighed),
                 predates=weighed.predates,
                 is_route=is_route,
                 turning=partial(_turning, signal, weighed, panels, earlier, usual, threshold),
             )
         )
     return said
+
+
+def _first_bad(case: Case, signal: Signal, edge: str, weighed: Weighed) -> int:
+    """Return the interval that counts against the canary first, back into the gap where that was bad."""
+    span, before = case.span, weighed.quiet.level
+    if weighed.first_bad < 0:
+        return -1
+    if before is None or weighed.first_bad > 0:
+        return span.start + weighed.first_bad
+    sign = 1.0 if signal.direction is Direction.UP else -1.0
+    events, exposure = panel(
+        case.window, case.found.canary, signal, edge, span.quiet_end, span.start
+    ).totals()
+    bad = span.start
+    for place in range(span.gap - 1, -1, -1):
+        if sign * (events[place] - before * exposure[place]) <= weighed.margin * exposure[place]:
+            break
+        bad = span.quiet_end + place
+    return bad
 
 
 def _turning(
@@ -122,7 +141,10 @@ def _usual(case: Case, signal: Signal, edge: str, stable: Panel) -> Expectation 
     span = case.span
     if case.past is None or (stable.exposure > 0).any(axis=0).all():
         return None
-    return expectation(case.past, signal, edge, (span.quiet, span.start, span.end), case.window.width_ms)
+    spans = span.quiet, span.quiet_end, span.end
+    is_release = not case.is_aftercare
+    usual = expectation(case.past, signal, edge, spans, case.window.width_ms, is_release=is_release)
+    return usual if usual is None or not span.gap else replace(usual, live=usual.live[span.gap :])
 
 
 def _weighed(
@@ -169,7 +191,7 @@ def _evidence(
         ),
         join=case.found.join,
         edge=edge,
-        text=evidence_text(signal, weighed, edge, threshold),
+        text=evidence_text(signal, weighed, edge, threshold, case.before),
         is_shared=weighed.predates,
     )
 
@@ -189,7 +211,7 @@ def _of_callers(case: Case) -> list[Finding]:
     for signal, edge in told:
         pods = tuple(key for key in found.callers if window.pods[key].observer == edge)
         live = panel(window, pods, signal, edge, span.start + 1, span.end)
-        quiet = panel(window, pods, signal, edge, span.quiet, span.start)
+        quiet = panel(window, pods, signal, edge, span.quiet, span.quiet_end)
         if not (live.exposure > 0).any() or not (quiet.exposure > 0).any():
             continue
         none = Panel(np.zeros_like(live.events), np.zeros_like(live.exposure))
@@ -203,8 +225,8 @@ def _of_callers(case: Case) -> list[Finding]:
                     _evidence(case, signal, weighed, edge, threshold),
                     id=case.evidence_id(signal.name, edge, "callers"),
                     detector="callers",
-                    comparison="the same caller before the release",
-                    text=callers_text(signal, weighed, edge, threshold),
+                    comparison=f"the same caller {case.before}",
+                    text=callers_text(signal, weighed, edge, threshold, case.before),
                 ),
                 alpha=alpha,
                 first_bad=span.start + 1 + weighed.first_bad if weighed.first_bad >= 0 else -1,
@@ -220,7 +242,7 @@ def _is_seen_by_stable(case: Case, signal: Signal) -> bool:
     window, found, span = case.window, case.found, case.span
     sign = 1.0 if signal.direction is Direction.UP else -1.0
     for edge in edges_of(window, found.stable, signal):
-        before = side_of(panel(window, found.stable, signal, edge, span.quiet, span.start)).level
+        before = side_of(panel(window, found.stable, signal, edge, span.quiet, span.quiet_end)).level
         after = side_of(panel(window, found.stable, signal, edge, span.start, span.end)).level
         if before is None or after is None:
             continue

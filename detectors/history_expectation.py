@@ -63,7 +63,13 @@ def _divided(panel: Panel, ratio: Floats, is_count: bool) -> Panel:
 
 
 def expectation(
-    past: PastMemory, signal: Signal, edge: str, span: tuple[int, int, int], width_ms: int
+    past: PastMemory,
+    signal: Signal,
+    edge: str,
+    span: tuple[int, int, int],
+    width_ms: int,
+    *,
+    is_release: bool = True,
 ) -> Expectation | None:
     """Return what the past says of a signal; None when it says nothing.
 
@@ -73,6 +79,7 @@ def expectation(
         edge: Of which caller.
         span: First quiet interval, first live one, and the one after the last.
         width_ms: Width of an interval.
+        is_release: The live intervals begin with a release, so what good releases cost is to be expected.
     """
     quiet, start, end = span
     key, lead = track_key(signal, edge), (quiet * width_ms, start * width_ms)
@@ -87,7 +94,7 @@ def expectation(
         return Expectation(np.ones(start - quiet), live, True, None, _text(days, None, past))
     instants = np.arange(quiet, end, dtype=np.float64) * width_ms + 0.5 * width_ms
     season = daily_movement(past.seasons, key, lead, instants)
-    after = past.history.moved(key, end - start)
+    after = past.history.moved(key, end - start) if is_release else None
     if season is None and after is None:
         return None
     usual = season.ratio if season is not None else np.ones(end - quiet)

@@ -51,7 +51,7 @@ class Lines:
     Attributes:
         canary: Since the release, (canary pods, intervals).
         stable: Since the release, (stable pods, intervals).
-        quiet: Before it, (stable pods, quiet intervals).
+        quiet: Before it, (pods that tell what was before, quiet intervals).
     """
 
     canary: Floats
@@ -63,6 +63,7 @@ def printed(case: Case, *, is_error: bool) -> list[Printed]:
     """Return how much was printed of every statement at error level, or below it."""
     window, found, span = case.window, case.found, case.span
     table: dict[int, Printed] = {}
+    past = frozenset(found.past)
     for is_canary, keys in ((True, found.canary), (False, found.stable)):
         for key in keys:
             for number, track in window.pods[key].lines.counted(is_error):
@@ -77,7 +78,9 @@ def printed(case: Case, *, is_error: bool) -> list[Printed]:
                     entry.canary += lines
                 else:
                     entry.stable += lines
-                    entry.quiet += sum(track.sums[max(span.quiet - track.first, 0) : at])
+                if not is_canary or key in past:
+                    quiet = track.sums[: max(span.quiet_end - track.first, 0)]
+                    entry.quiet += sum(quiet[max(span.quiet - track.first, 0) :])
                 if lines:
                     first = next(place for place, count in enumerate(live) if count)
                     entry.appeared = min(entry.appeared, track.first + at + first)
@@ -99,7 +102,7 @@ def lines_of(case: Case, groups: Collection[int], *, is_error: bool) -> Lines:
     return Lines(
         of(found.canary, span.start, span.end),
         of(found.stable, span.start, span.end),
-        of(found.stable, span.quiet, span.start),
+        of(found.before, span.quiet, span.quiet_end),
     )
 
 
@@ -136,7 +139,7 @@ def exposures_of(case: Case, signal: Signal) -> Exposures:
     parts = (
         (found.canary, span.start, span.end),
         (found.stable, span.start, span.end),
-        (found.stable, span.quiet, span.start),
+        (found.before, span.quiet, span.quiet_end),
     )
     is_warm = np.ones((len(found.canary), span.end - span.start), dtype=bool)
     for row, key in enumerate(found.canary):

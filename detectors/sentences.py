@@ -44,11 +44,13 @@ def times_likelier(log_e: float) -> str:
 _SHARED = "; it convicts nobody, because stable pods show the same damage"
 
 
-def evidence_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: float) -> str:
+def evidence_text(
+    signal: Signal, weighed: Weighed, edge: str, threshold_log_e: float, before: str = "before the release"
+) -> str:
     """Return evidence as one sentence, such as `errors 12.3 % of 4,512 on 1 canary pod against ...`."""
     route = edge.removeprefix(ROUTE_EDGE)
     caller = f" on {route}" if route != edge else f" as called by {edge}" if edge else ""
-    other = "before the release" if weighed.control == weighed.quiet else ""
+    other = before if weighed.control == weighed.quiet else ""
     return (
         f"{_name(signal)}{caller} {_level(signal, weighed.canary)} "
         f"on {counted(weighed.canary.pods, 'canary pod')} "
@@ -60,11 +62,13 @@ def evidence_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: 
     )
 
 
-def callers_text(signal: Signal, weighed: Weighed, edge: str, threshold_log_e: float) -> str:
+def callers_text(
+    signal: Signal, weighed: Weighed, edge: str, threshold_log_e: float, before: str = "before the release"
+) -> str:
     """Return the sentence for what a caller sees, against what it saw before the release."""
     return (
         f"{edge} sees {_name(signal)} {_level(signal, weighed.canary)} "
-        f"against {_level(signal, weighed.quiet)} before the release; "
+        f"against {_level(signal, weighed.quiet)} {before}; "
         f"{times_likelier(weighed.log_e)} times likelier than chance "
         f"({times_likelier(threshold_log_e)} needed, {_margin(signal, weighed.margin)} allowed for)"
         f"{_SHARED if weighed.predates and weighed.log_e > 0 else ''}"

@@ -21,6 +21,8 @@ class Sides:
         callers: Keys of the callers' pods that told of this service's answers, sorted.
         join: How the canary's pods were told from the others: template, replicaset, version or pod.
         echoes: Canary pods that are heard under a deleted pod's name as well, with that pod.
+        past: Canary pods whose minutes before the span are known and are its quiet time, too: of a release
+            that was judged healthy already.
     """
 
     canary: tuple[str, ...]
@@ -28,6 +30,12 @@ class Sides:
     callers: tuple[str, ...]
     join: str
     echoes: tuple[tuple[str, str], ...] = ()
+    past: tuple[str, ...] = ()
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """Return the keys of the pods that tell what was before the span: the stable ones first."""
+        return (*self.stable, *self.past)
 
 
 def learn_template(window: ServiceWindow, release: Release) -> TemplateHash:

@@ -1,4 +1,7 @@
-"""The watch over one release: what its evidence adds up to at each look."""
+"""The watch over one release: what its evidence adds up to at each look.
+
+A watch that ends healthy is followed by aftercare (`detectors.aftercare`), in which nothing is news but harm.
+"""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -6,6 +9,7 @@ from math import log
 
 from pydantic import AwareDatetime
 
+from detectors.aftercare import Aftercare, aftercare_of, round_of, sides_of
 from detectors.call_graph import callers_of
 from detectors.case import Case, Finding, Span
 from detectors.echoes import sources
@@ -41,7 +45,8 @@ class ReleaseWatch:
         confidence: Its confidence.
         confidence_reached: Highest confidence of any evidence so far: 1 - anytime-valid p-value.
         convicted_by: The sentence of each signal that crossed its threshold, in the order of crossing.
-        is_over: The final verdict was given.
+        aftercare: What follows a watch that ended healthy; None before that, and where nothing does.
+        is_over: Nothing more is looked at.
     """
 
     release: Release
@@ -55,6 +60,7 @@ class ReleaseWatch:
     confidence_reached: float = 0.0
     kind: VerdictKind | None = None
     confidence: float = 0.0
+    aftercare: Aftercare | None = None
     is_over: bool = False
 
 
@@ -63,12 +69,15 @@ class Look:
     """What a look at a release found.
 
     Attributes:
+        is_final: The watch is over; a later look may find harm, and nothing else.
+        is_over: No look follows.
         is_news: A new verdict should be published: kind, finality or confidence changed.
         evidence: Newest evidence of each signal and edge, strongest first.
     """
 
     kind: VerdictKind
     is_final: bool
+    is_over: bool
     confidence: float
     reasons: tuple[str, ...]
     evidence: tuple[Evidence, ...]
@@ -117,56 +126,79 @@ def look(
         return None
     window.tick(rule, now)
     end = (to_ms(now) - rule.judge.lateness // _MILLISECOND) // window.width_ms
-    is_final = now >= watch.release.started_at + rule.judge.watch
-    if end <= watch.looked_until and not is_final:
+    aftercare = watch.aftercare
+    is_last = now >= (aftercare.until if aftercare else watch.release.started_at + rule.judge.watch)
+    if end <= watch.looked_until and not is_last:
         return None
     watch.looked_until = max(end, watch.looked_until)
     if not watch.is_template_seen:
         watch.template = learn_template(window, watch.release)
         watch.is_template_seen = any(pod.template == watch.template != "" for pod in window.pods.values())
-    # What is not kept any more cannot be looked at, however long ago a deploy event says it began.
-    start = max(to_ms(watch.release.started_at) // window.width_ms, window.floor)
-    quiet = max(start - rule.judge.quiet // rule.judge.interval, window.floor)
-    span = Span(quiet=quiet, start=start, end=max(end, start))
-    found = sides(window, watch.release, watch.template)
-    found = replace(found, echoes=sources(window, found.canary, found.stable, span.end))
-    case = Case(
-        release=watch.release,
-        window=window,
-        rule=with_bounds(rule, window, found.stable, (quiet, start), (start, span.end)),
-        rule_digest=rule_digest,
-        found=found,
-        span=span,
-        now=now,
-        past=past,
-    )
+    case = _case(watch, window, rule, rule_digest, now, end, past)
     is_kayenta = rule.judge.method is JudgeMethod.KAYENTA
     said = kayenta_findings(case) if is_kayenta else findings(case)
     broken = contradiction(case)
-    _convict(watch, case, said, broken)
+    is_final = is_last or aftercare is not None
+    _convict(watch, rule, case, said, broken)
     kind, reasons = _conclude(watch, case, said, broken, is_final)
     confidence = watch.confidence_reached if kind is VerdictKind.HARMFUL else 0.0
     is_news = (
         kind is not watch.kind
-        or is_final
+        or (is_last and aftercare is None)
         or (kind is VerdictKind.HARMFUL and confidence - watch.confidence > 0.1 * (1.0 - watch.confidence))
     )
     if is_news:
         watch.kind, watch.confidence = kind, confidence
         if kind in (VerdictKind.HARMFUL, VerdictKind.HEALTHY):
             said = _explained(said)
-            _convict(watch, case, said, broken)
+            _convict(watch, rule, case, said, broken)
             _, reasons = _conclude(watch, case, said, broken, is_final)
-    watch.is_over = is_final
+    if is_last and aftercare is None and kind is VerdictKind.HEALTHY:
+        watch.aftercare = aftercare_of(case)
+    watch.is_over = is_last and (aftercare is not None or watch.aftercare is None)
     return Look(
         kind=kind,
         is_final=is_final,
+        is_over=watch.is_over,
         confidence=confidence,
         reasons=reasons,
         evidence=tuple(finding.evidence for finding in said),
         suspicion=_suspicion(watch, case, said),
         first_bad_at=watch.first_bad_at if kind is VerdictKind.HARMFUL else None,
         is_news=is_news,
+    )
+
+
+def _case(
+    watch: ReleaseWatch,
+    window: ServiceWindow,
+    rule: Rule,
+    rule_digest: str,
+    now: datetime,
+    end: int,
+    past: PastMemory | None,
+) -> Case:
+    """Return what a look goes by: the release's minutes since it began, or those of its aftercare's round."""
+    # What is not kept any more cannot be looked at, however long ago a deploy event says it began.
+    start = max(to_ms(watch.release.started_at) // window.width_ms, window.floor)
+    quiet = max(start - rule.judge.quiet // rule.judge.interval, window.floor)
+    span = Span(quiet=quiet, start=start, end=max(end, start))
+    found = sides(window, watch.release, watch.template)
+    if watch.aftercare is not None:
+        span = round_of(watch.aftercare, window, rule, end)
+        found = sides_of(found, window, span)
+        rule = replace(rule, judge=replace(rule.judge, alpha=watch.aftercare.alpha))
+    found = replace(found, echoes=sources(window, found.canary, found.stable, span.end))
+    return Case(
+        release=watch.release,
+        window=window,
+        rule=with_bounds(rule, window, found.before, (span.quiet, span.quiet_end), (span.start, span.end)),
+        rule_digest=rule_digest,
+        found=found,
+        span=span,
+        now=now,
+        past=past,
+        is_aftercare=watch.aftercare is not None,
     )
 
 
@@ -182,8 +214,11 @@ def _explained(said: tuple[Finding, ...]) -> tuple[Finding, ...]:
     return tuple(told)
 
 
-def _convict(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...], broken: str) -> None:
-    """Note what crossed its threshold: an e-value that did once has done so for good."""
+def _convict(watch: ReleaseWatch, rule: Rule, case: Case, said: tuple[Finding, ...], broken: str) -> None:
+    """Note what crossed its threshold: an e-value that did once has done so for good.
+
+    Its confidence is held against the whole budget of the release, which `rule` has.
+    """
     for finding in said:
         if broken and finding.is_presence:
             # What cannot be read is silent for its reader only: that is no evidence against the canary.
@@ -191,7 +226,7 @@ def _convict(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...], broken:
         evidence = finding.evidence
         if not finding.can_convict or not evidence.convicts or finding.predates:
             continue
-        reached = 1.0 - finding.p_value(case.rule.judge.alpha)
+        reached = 1.0 - finding.p_value(rule.judge.alpha)
         watch.confidence_reached = max(watch.confidence_reached, reached)
         watch.convicted_at = watch.convicted_at or case.now
         if finding.first_bad >= 0:
@@ -206,6 +241,8 @@ def _conclude(
     """Return the verdict and its reasons, strongest first."""
     if watch.convicted_at is not None:
         return VerdictKind.HARMFUL, tuple(watch.convicted_by.values())
+    if case.is_aftercare:
+        return VerdictKind.HEALTHY, ("nothing speaks against it in its aftercare",)
     if broken:
         return VerdictKind.BROKEN, (broken,)
     judge, pods = case.rule.judge, case.window.pods

@@ -41,7 +41,7 @@ _MOST_RECOVERIES = 8
 
 @dataclass(slots=True, kw_only=True)
 class OpenRelease:
-    """A release under watch.
+    """A release under watch, or in its aftercare.
 
     Attributes:
         ordinal: Of the newest verdict; 0 before the first.
@@ -52,6 +52,11 @@ class OpenRelease:
     watch: ReleaseWatch
     ordinal: int = 0
     told_log_e: float = 0.0
+
+    @property
+    def is_aftercare(self) -> bool:
+        """Return whether it was judged healthy already and is watched on for later damage."""
+        return self.watch.aftercare is not None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,7 +144,8 @@ def release_started(
     state.seen_events = [*state.seen_events[-31:], release.id]
     for earlier in state.open:
         templates = {earlier.release.template, release.template} - {NO_TEMPLATE}
-        if earlier.release.version == release.version and len(templates) < 2:
+        is_same = earlier.release.version == release.version and len(templates) < 2
+        if is_same and not earlier.is_aftercare:
             # Two senders announce one deployment: the second adds nothing that is not known.
             return
     for earlier in state.open:
@@ -150,7 +156,7 @@ def release_started(
             why=f"superseded by {release.version}",
         )
     resolved = _resolved(state, release, rule)
-    if state.open:
+    if any(not earlier.is_aftercare for earlier in state.open):
         # Its time was never verified, and the newest release's verdict will not be about it.
         state.past.ended_unverified(release.started_at)
     state.past.release_began(release.started_at)
@@ -217,7 +223,7 @@ def tick(state: ServiceState, rule: Rule, digest: str, now: datetime) -> Iterato
         if fared.kind is RecoveryKind.RECOVERED:
             state.past.recovered(now)
         yield _recovery(state, recovery, fared, now)
-    if state.open or state.recoveries:
+    if state.recoveries or any(not entry.is_aftercare for entry in state.open):
         anomalies.skip(state.levels, state.window, rule, now)
     else:
         yield from anomalies.watch(state.levels, state.window, rule, state.environment, state.service, now)
@@ -244,10 +250,12 @@ def failed(state: ServiceState, error: str, now: datetime) -> list[Said]:
 def _look_at(
     state: ServiceState, entry: OpenRelease, rule: Rule, digest: str, now: datetime
 ) -> Iterator[Said]:
+    was_healthy = entry.is_aftercare
     seen = look(entry.watch, state.window, rule, digest, now, state.past)
     if seen is None:
         return
-    yield from seen.evidence
+    if seen.is_news or not was_healthy:
+        yield from seen.evidence
     entry.release = _resolved(state, entry.release, rule)
     total = seen.suspicion.own_log_e + seen.suspicion.silence_log_e
     total += max((log_e for _, log_e in seen.suspicion.edge_log_e), default=0.0)
@@ -256,6 +264,9 @@ def _look_at(
         entry.told_log_e = total
         verdict = _verdict(entry, seen, rule, digest, now)
         if seen.kind is VerdictKind.HARMFUL:
+            if was_healthy:
+                # What it taught was learnt of a release that does harm.
+                state.past.rolled_back(entry.release.id, now)
             state.convicting = list(
                 dict.fromkeys(item.signal for item in seen.evidence if item.convicts)
             ) or (list(state.convicting) if state.convicted == entry.release.id else [])
@@ -267,16 +278,19 @@ def _look_at(
     elif abs(total - entry.told_log_e) >= _SUSPICION_STEP:
         entry.told_log_e = total
         yield SuspicionChanged(suspicion=seen.suspicion)
-    if seen.is_final:
+    if seen.is_final and not was_healthy:
         _remember(state, entry, seen.kind, rule, now)
+    if seen.is_over:
         state.open.remove(entry)
+        when = " in its aftercare" if was_healthy else ""
         yield ReleaseClosed(
-            release=entry.release.id, environment=state.environment, at=now, why=f"judged {seen.kind}"
+            release=entry.release.id, environment=state.environment, at=now, why=f"judged {seen.kind}{when}"
         )
 
 
 def _learn(state: ServiceState, rule: Rule, now: datetime) -> None:
-    since = min((entry.release.started_at for entry in state.open), default=None)
+    unverified = [entry for entry in state.open if not entry.is_aftercare]
+    since = min((entry.release.started_at for entry in unverified), default=None)
     learn(state.past, state.window, rule, now, since)
 
 
