@@ -167,9 +167,7 @@ class Theatre:
             except Exception as error:  # noqa: BLE001  # raised again by the row's own test
                 return error
 
-        return dict(
-            zip((actor.row.name for actor in actors), self._pool.map(attempt, actors), strict=True)
-        )
+        return dict(zip((actor.row.name for actor in actors), self._pool.map(attempt, actors), strict=True))
 
     def _deliver(self, actors: Sequence[Actor], cells: Mapping[str, Cell]) -> None:
         for crew in self._crews:
@@ -197,7 +195,7 @@ class Theatre:
                         actor.line.open(passes=False)
 
     def _is_server_back(self) -> bool:
-        # Somebody who connects to a port that nobody listens on may hold it for a moment, and the start fails.
+        # Whoever connects to a port that nobody listens on may hold it for a moment: then the start fails.
         self._cluster.start(API_SERVER)
         return is_ready(self._cluster.server, self._cluster.token(ADMIN))
 

@@ -21,7 +21,6 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from infra.dev.cluster import Cluster
-from infra.dev.credentials import ADMIN
 
 WRITES = ("PATCH", "POST", "PUT", "DELETE")
 PATIENCE_S = 120.0
@@ -188,7 +187,7 @@ class RequestGate:
     """A running door.
 
     Attributes:
-        kubeconfig: Leads an executor through the door, as the cluster's administrator.
+        kubeconfig: Leads an executor through the door.
         lines: What is held and counted, by namespace.
     """
 
@@ -199,8 +198,8 @@ class RequestGate:
 
 
 @contextmanager
-def request_gate(cluster: Cluster, folder: Path) -> Iterator[RequestGate]:
-    """Run a door to a cluster's API server for the length of a `with` block."""
+def request_gate(cluster: Cluster, token: str, folder: Path) -> Iterator[RequestGate]:
+    """Run a door to a cluster's API server for the length of a `with` block; the token is the executors'."""
     lines = _Lines()
     trust = ssl.create_default_context(cadata=cluster.control_plane.authority.decode())
     address = urlsplit(cluster.server).netloc
@@ -212,7 +211,7 @@ def request_gate(cluster: Cluster, folder: Path) -> Iterator[RequestGate]:
         "kind": "Config",
         "current-context": "gate",
         "clusters": [{"name": "gate", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
-        "users": [{"name": "gate", "user": {"token": cluster.token(ADMIN)}}],
+        "users": [{"name": "gate", "user": {"token": token}}],
         "contexts": [{"name": "gate", "context": {"cluster": "gate", "user": "gate"}}],
     }
     kubeconfig.write_text(json.dumps(config))
