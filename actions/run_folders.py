@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -83,18 +83,11 @@ class RunFolder:
 
     def refer(self, begun: Begun, reference: str) -> None:
         """Write down what the other side calls the run."""
-        self._write(
-            "begun.json",
-            to_json(
-                Begun(
-                    name=begun.name,
-                    at=begun.at,
-                    host=begun.host,
-                    executor=begun.executor,
-                    reference=reference,
-                )
-            ),
-        )
+        self._write("begun.json", to_json(replace(begun, reference=reference)))
+
+    def forget(self) -> None:
+        """Take the beginning back: it is certain that nothing was done."""
+        (self.path / "begun.json").unlink(missing_ok=True)
 
     def lead(self, pid: int) -> None:
         """Write down which process does the run."""
