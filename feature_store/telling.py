@@ -28,7 +28,8 @@ from schemas.observations import (
     ReleaseOpened,
     VerdictReached,
 )
-from schemas.orders import Command, Decision, Denied, Held, OutcomeKind, Playbook
+from schemas.orders import Command, Decision, Denied, Held, Outcome, OutcomeKind, Playbook
+from schemas.verbs import OwnerKind
 
 _WIDTH = 100
 
@@ -51,13 +52,13 @@ def tell(story: Story) -> str:
     """Return the story as text of at most 100 columns where words allow; ends with a newline."""
     sections = (
         ("WHAT WAS SEEN", _seen(story)),
-        ("WHAT FAILED", _failed(story)),
+        ("WHAT FAILED", failures_told(story)),
         ("WHO IS TO BLAME", _blame(story)),
-        ("WHAT WAS DECIDED", _decided(story)),
-        ("WHAT WAS DONE", _done(story)),
+        ("WHAT WAS DECIDED", decisions_told(story)),
+        ("WHAT WAS DONE", actions_told(story)),
         (f"TIMELINE (from {clock(story.started_at)})", timeline(story)),
     )
-    lines = [*_wrapped(headline(story), ""), "", *_identity(story)]
+    lines = [*wrapped(headline(story), ""), "", *_identity(story)]
     for title, body in sections:
         content = list(body)
         if content:
@@ -67,7 +68,7 @@ def tell(story: Story) -> str:
     return "\n".join(printable(line) for line in lines) + "\n"
 
 
-def _wrapped(text: str, indent: str = "  ") -> list[str]:
+def wrapped(text: str, indent: str = "  ") -> list[str]:
     """Return a text's lines; those after the first stand two columns further in."""
     return textwrap.wrap(
         text,
@@ -107,14 +108,14 @@ def _seen(story: Story) -> Iterator[str]:
     verdict = story.verdicts[-1]
     final = "final" if verdict.is_final else "not final"
     settings = f", under settings {verdict.settings}" if verdict.settings else ""
-    yield from _wrapped(f"Verdict: {verdict.kind} ({final}), at {clock(verdict.at)}{settings}.")
-    yield from _wrapped(_sureness(verdict))
+    yield from wrapped(f"Verdict: {verdict.kind} ({final}), at {clock(verdict.at)}{settings}.")
+    yield from wrapped(_sureness(verdict))
     told = {item.text for item in verdict.evidence}
     for reason in verdict.reasons:
         if reason not in told:
-            yield from _wrapped(f"- {reason}")
+            yield from wrapped(f"- {reason}")
     if verdict.first_bad_at is not None:
-        yield from _wrapped(
+        yield from wrapped(
             "The first interval that counts against it began "
             f"{after(story.started_at, verdict.first_bad_at)} the start; "
             f"the verdict came {span(verdict.at - verdict.first_bad_at)} after that."
@@ -149,14 +150,14 @@ def _evidence(item: Evidence) -> Iterator[str]:
         f"{level(item.control.level)} over {item.control.exposure:,.0f} on {item.control.pods} others; "
         f"{strength(item.log_e, item.threshold_log_e)}"
     )
-    yield from _wrapped(f"* {text}" if text.startswith(item.signal) else f"* {name}: {text}")
+    yield from wrapped(f"* {text}" if text.startswith(item.signal) else f"* {name}: {text}")
     # Silence is measured in intervals, everything else in the signal's unit.
     harmless = (
         f"fewer than {level(item.margin)} intervals count as no silence"
         if item.signal == PRESENCE
         else f"a change up to {level(item.margin)} counts as none"
     )
-    yield from _wrapped(
+    yield from wrapped(
         f"{weight(item.log_e, item.threshold_log_e)}. Test {words(item.detector)}; {harmless}.", "      "
     )
 
@@ -168,12 +169,12 @@ def _comparisons(evidence: Sequence[Evidence]) -> Iterator[str]:
         compared.setdefault((item.comparison, item.join), []).append(item.signal)
     for (comparison, join), signals in compared.items():
         which = "" if len(compared) == 1 else f" ({', '.join(dict.fromkeys(signals))})"
-        yield from _wrapped(
+        yield from wrapped(
             sentence(f"Compared with {comparison}{which}; samples joined to the release by {join}")
         )
 
 
-def _failed(story: Story) -> Iterator[str]:
+def failures_told(story: Story) -> Iterator[str]:
     """Return each failure once, as it was told last."""
     cleared = {each.failure: each.at for each in story.of(FailureCleared)}
     for failure in {each.failure.id: each.failure for each in story.of(FailureSeen)}.values():
@@ -181,12 +182,12 @@ def _failed(story: Story) -> Iterator[str]:
         # One that is told of again after it was over is not over.
         is_over = over is not None and over >= failure.at
         lasted = f"over after {span(over - failure.since)}" if over and is_over else "not over"
-        yield from _wrapped(
+        yield from wrapped(
             sentence(
                 f"* {words(failure.pattern).capitalize()} since {clock(failure.since)}: {failure.detail}"
             )
         )
-        yield from _wrapped(sentence(f"{failure.target.key}, {lasted}"), "      ")
+        yield from wrapped(sentence(f"{failure.target.key}, {lasted}"), "      ")
 
 
 def _blame(story: Story) -> Iterator[str]:
@@ -195,17 +196,18 @@ def _blame(story: Story) -> Iterator[str]:
         return
     for place, suspect in enumerate(decisions[-1].suspects, 1):
         itself = " (this release)" if suspect.release == story.row.release else ""
-        yield from _wrapped(f"{place}. {suspect.release}{itself}, score {suspect.score:.3g}: {suspect.why}")
+        yield from wrapped(f"{place}. {suspect.release}{itself}, score {suspect.score:.3g}: {suspect.why}")
 
 
-def _decided(story: Story) -> Iterator[str]:
+def decisions_told(story: Story) -> Iterator[str]:
+    """Return what was decided last and before, with the holds, answers and denials that followed."""
     decisions = story.of(Decision)
     if not decisions:
         yield "  Nothing was decided."
         return
     *earlier, last = decisions
     settings = f", settings {last.settings}" if last.settings else ""
-    yield from _wrapped(
+    yield from wrapped(
         sentence(
             f"{last.playbook.capitalize()}, by rule {last.rule}{settings}: {without_reason(story, last.why)}"
         )
@@ -215,9 +217,9 @@ def _decided(story: Story) -> Iterator[str]:
     elif last.playbook in {Playbook.ROLLBACK, Playbook.PROMOTE}:
         yield "  Nobody had to agree."
     for alternative in last.alternatives:
-        yield from _wrapped(f"- considered: {alternative}")
+        yield from wrapped(f"- considered: {alternative}")
     for decision in reversed(earlier):
-        yield from _wrapped(
+        yield from wrapped(
             sentence(
                 f"Before that, at {clock(decision.at)}: {decision.playbook}, "
                 f"{without_reason(story, decision.why)}"
@@ -227,13 +229,13 @@ def _decided(story: Story) -> Iterator[str]:
     for hold in story.of(Held):
         until = f" until {clock(hold.expires_at)}" if hold.expires_at is not None else ""
         reason = without_reason(story, hold.reason.replace(f": {last.why}", ""))
-        yield from _wrapped(sentence(f"Held{until} ({words(hold.guard)}): {reason}"))
+        yield from wrapped(sentence(f"Held{until} ({words(hold.guard)}): {reason}"))
         if hold.id in answers:
-            yield from _wrapped(_answer(answers[hold.id]), "    ")
+            yield from wrapped(_answer(answers[hold.id]), "    ")
         elif story.row.state == "held" and hold.expires_at is not None:
             yield f"    Nobody has answered yet; its id is {hold.id}."
     for denied in story.of(Denied):
-        yield from _wrapped(sentence(f"Denied ({words(denied.guard)}): {denied.reason}"))
+        yield from wrapped(sentence(f"Denied ({words(denied.guard)}): {denied.reason}"))
 
 
 def _answer(approval: Approval) -> str:
@@ -242,7 +244,8 @@ def _answer(approval: Approval) -> str:
     return f"{approval.by} {verb} it via {approval.channel} at {clock(approval.at)}{why}."
 
 
-def _done(story: Story) -> Iterator[str]:
+def actions_told(story: Story) -> Iterator[str]:
+    """Return each command with how it ended and whether it helped."""
     commands = story.of(Command)
     if not commands:
         yield "  Nothing was changed."
@@ -251,21 +254,51 @@ def _done(story: Story) -> Iterator[str]:
     recoveries = {each.command: each for each in story.of(Recovery)}
     for command in commands:
         agreed = f", approved by {command.approved_by}" if command.approved_by else ""
-        yield from _wrapped(
-            f"{command.kind.capitalize()} of {command.target.key} to template {command.template}, "
-            f"ordered {clock(command.issued_at)}{agreed}."
-        )
+        yield from wrapped(f"{_order(command)}, ordered {clock(command.issued_at)}{agreed}.")
         outcome = outcomes.get(command.id)
         if outcome is None:
             yield f"    No outcome is known; the order expires {clock(command.expires_at)}."
             continue
         ended = "was so already" if outcome.kind is OutcomeKind.ALREADY_DONE else outcome.kind.value
-        yield from _wrapped(
+        yield from wrapped(
             sentence(f"{ended.capitalize()} after {span(outcome.at - command.issued_at)}: {outcome.detail}"),
             "    ",
         )
+        yield from _owned(outcome)
         recovery = recoveries.get(command.id)
         if recovery is not None:
-            yield from _wrapped(sentence(f"{words(recovery.kind).capitalize()}: {recovery.text}"), "    ")
+            yield from wrapped(sentence(f"{words(recovery.kind).capitalize()}: {recovery.text}"), "    ")
         elif command.kind == "undo":
             yield "    Whether it helped is not judged yet."
+
+
+def _order(command: Command) -> str:
+    what = words(command.kind).capitalize()
+    rehearsal = "Rehearsal: " if command.is_rehearsal else ""
+    template = f" to template {command.template}" if command.template else ""
+    more = ""
+    if command.scaling is not None:
+        more = f" to {command.scaling.replicas} replicas"
+    elif command.pod is not None:
+        more = f", pod {command.pod.pod}"
+    elif command.config is not None:
+        more = f", key {command.config.key}"
+    elif command.runbook is not None:
+        more = f", {command.runbook.name}"
+    by = f" by {command.remedy.playbook}, step {command.remedy.step!r}" if command.remedy else ""
+    return f"{rehearsal}{what} of {command.target.key}{template}{more}{by}"
+
+
+def _owned(outcome: Outcome) -> Iterator[str]:
+    """Return who owns what was changed, and what is different now from what its source says."""
+    owned = outcome.ownership
+    if owned is None or owned.owner is OwnerKind.NOBODY:
+        return
+    facts = [f"owned by {owned.name or owned.owner}", owned.strategy, owned.drift, owned.link]
+    yield from wrapped(sentence("; ".join(fact for fact in facts if fact)), "    ")
+    for paused in owned.paused:
+        yield from wrapped(
+            f"{paused.resource} {paused.namespace}/{paused.name} was paused until {clock(paused.until)}, and "
+            f"stays so while its source asks for revision {paused.revision or '(unknown)'}.",
+            "    ",
+        )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from feature_store.kinds import Kind, said_from_body
 from feature_store.releases import ReleaseRow, release_row
@@ -181,6 +181,27 @@ def _entries(connection: Connection, release: ReleaseId) -> tuple[Entry, ...]:
         # A service speaks on its own topic, and its environment answers at the same instant on another.
         [release, Topic.ENVIRONMENT_OBSERVATIONS.value],
     ).fetchall()
+    return _read(rows)
+
+
+def entries_about_failure(connection: Connection, failure: str) -> tuple[Entry, ...]:
+    """Return all effects about a failure and what was done about it, in order of time."""
+    rows = connection.execute(
+        """
+        SELECT happened_at, kind, body, cause_topic, cause_partition, cause_offset, effect_index
+        FROM effects
+        WHERE release = $1
+           OR (kind IN ('failure_seen', 'failure_cleared') AND about = $1)
+           OR (kind = 'approval'
+               AND about IN (SELECT id FROM effects WHERE kind = 'held' AND release = $1))
+        ORDER BY happened_at, log_partition, log_offset
+        """,
+        [failure],
+    ).fetchall()
+    return _read(rows)
+
+
+def _read(rows: Sequence[tuple[Any, ...]]) -> tuple[Entry, ...]:
     return tuple(
         Entry(
             at=happened_at.astimezone(UTC),

@@ -8,11 +8,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from feature_store.failure_story import failure_story, tell_failure
 from feature_store.prompt import prompt_loop
 from feature_store.releases import ReleaseRow, list_releases
 from feature_store.sql import Format, render, run_query
 from feature_store.telling import tell
 from feature_store.views import connect
+from feature_store.why import ReleaseNotFoundError
 from feature_store.why import why as find_story
 from schemas.codec import adapter
 from streams.settings import read_settings
@@ -27,12 +29,21 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def why(
-    release: Annotated[list[str], typer.Argument(help="Release id, its beginning, or SERVICE VERSION.")],
+    release: Annotated[
+        list[str], typer.Argument(help="Release id, its beginning, SERVICE VERSION, or a failure's id.")
+    ],
     data: Data = None,
 ) -> None:
-    """Tell why a release was judged and treated as it was."""
+    """Tell why a release was judged and treated as it was, or what was done about a failure."""
+    question = " ".join(release)
     with connect(_journal(data)) as connection:
-        typer.echo(tell(find_story(connection, " ".join(release))))
+        try:
+            typer.echo(tell(find_story(connection, question)))
+        except ReleaseNotFoundError:
+            story = failure_story(connection, question)
+            if story is None:
+                raise
+            typer.echo(tell_failure(story))
 
 
 def releases(

@@ -40,6 +40,8 @@ WITH facts AS (
     SELECT *, struct_pack(happened_at := happened_at, log_offset := log_offset) AS place
     FROM effects
     WHERE release IS NOT NULL
+      -- Orders about a failure, or given by hand, bear an id that is no release's.
+      AND release NOT IN (SELECT about FROM effects WHERE kind = 'failure_seen')
 ),
 latest AS (
     SELECT
@@ -70,6 +72,7 @@ latest AS (
         max_by(kind, place) FILTER (kind IN ('held', 'denied', 'command', 'outcome')) AS last_act
     FROM facts
     GROUP BY release
+    HAVING bool_or(kind NOT IN ('outcome', 'recovery', 'page'))
 ),
 answered AS (
     SELECT release, max_by(answer, happened_at) AS answer, max_by(answered_by, happened_at) AS answered_by,
