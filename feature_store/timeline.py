@@ -87,9 +87,10 @@ def _event(said: Said) -> str:
         case Approval():
             return f"{said.by} answered: {said.answer}"
         case Command():
-            return f"ordered: {said.kind} to template {said.template}"
+            template = f" to template {said.template}" if said.template else ""
+            return f"{'rehearsed' if said.is_rehearsal else 'ordered'}: {words(said.kind)}{template}"
         case OutcomeReported(outcome=outcome):
-            return f"{outcome.command_kind}: {words(outcome.kind)}"
+            return f"{words(outcome.command_kind)}: {words(outcome.kind)}"
         case Page():
             # What a page says at length is told in the sections above.
             return f"paged: {textwrap.shorten(said.summary, _SUMMARY, placeholder=' ...')}"
