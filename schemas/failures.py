@@ -1,11 +1,13 @@
 """Failures: what a watcher of the cluster, or a level that is too high, says is wrong with a service."""
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from schemas.keys import NO_TEMPLATE, EnvironmentName, ServiceName, TemplateHash
+from schemas.keys import NO_TEMPLATE, EnvironmentName, ServiceName, TemplateHash, derived_id
 from schemas.releases import Target
 
 
@@ -73,3 +75,28 @@ class Failure:
 
 MOST_PODS = 20
 """Pods that a failure names; the others are counted."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.]+")
+
+
+def failure_id(
+    environment: EnvironmentName,
+    service: ServiceName,
+    pattern: FailurePattern,
+    target: Target,
+    template: TemplateHash,
+    since: datetime,
+) -> str:
+    """Return the id of the failure that began so: readable, safe in URLs and file names.
+
+    >>> from schemas.releases import TargetKind
+    >>> cart = Target(kind=TargetKind.DEPLOYMENT, cluster="default", namespace="prod", workload="cart")
+    >>> at = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+    >>> prod, service = EnvironmentName("prod"), ServiceName("cart")
+    >>> failure_id(prod, service, FailurePattern.CRASH_LOOP, cart, TemplateHash("5d9c7"), at)
+    'prod-cart-crash-loop-e4f10d1a'
+    """
+    began = since.astimezone(UTC).isoformat()
+    parts = (environment, service, pattern, target.kind, target.key, template, began)
+    readable = "-".join(_UNSAFE.sub("-", part) for part in parts[:3])
+    return f"{readable}-{derived_id('failure', *parts)[:8]}"

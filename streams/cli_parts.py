@@ -25,7 +25,7 @@ class Role(StrEnum):
 
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (up, worker, executor, journal, gateway, doctor, topics):
+    for command in (up, worker, executor, watcher, journal, gateway, doctor, topics):
         app.command()(command)
 
 
@@ -67,6 +67,19 @@ def executor() -> None:
             "no signing keys, expected SUTURE_KEYS or SUTURE_KEYS_FILE: nothing unsigned is done"
         )
     run_executor(settings, keys, stop_flag())
+
+
+def watcher() -> None:
+    """Run the watcher: tell failures, templates and migrations of the namespaces that SUTURE_WATCH names."""
+    # The cluster's client is an extra.
+    try:
+        from streams.watcher_service import run_watcher
+    except ImportError as error:
+        raise SettingsError(
+            "no Kubernetes client is installed, expected the extra suture[kubernetes]"
+        ) from error
+
+    run_watcher(connected(read_settings()), stop_flag())
 
 
 def journal() -> None:

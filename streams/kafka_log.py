@@ -18,6 +18,7 @@ from kafka import (
 )
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.partitioner import murmur2
 
 from schemas.envelopes import Message
 from schemas.errors import SutureError
@@ -215,6 +216,32 @@ def end_offsets(bootstrap: str, topics: Sequence[str]) -> dict[tuple[str, int], 
         raise LogError(_unreachable(bootstrap, error)) from error
     finally:
         consumer.close()
+
+
+def partition_of(key: bytes) -> int:
+    """Return the partition of an ordered topic that a key stands in, as every writer of ours places it.
+
+    >>> partition_of(b"prod"), partition_of(b"dev")
+    (3, 6)
+    """
+    return int((murmur2(key) & 0x7FFFFFFF) % PARTITIONS)
+
+
+def offset_at(bootstrap: str, topic: str, partition: int, at_ms: int) -> int | None:
+    """Return the offset of a partition's first entry at or after an instant; None when there is none.
+
+    Raises:
+        LogError: the broker cannot be reached.
+    """
+    consumer = _consumer(bootstrap)
+    place = TopicPartition(topic, partition)
+    try:
+        found = consumer.offsets_for_times({place: at_ms}).get(place)
+    except KafkaError as error:
+        raise LogError(_unreachable(bootstrap, error)) from error
+    finally:
+        consumer.close()
+    return None if found is None else int(found.offset)
 
 
 def cluster_id(bootstrap: str) -> str:

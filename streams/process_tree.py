@@ -29,6 +29,9 @@ PARTS: Mapping[str, list[str]] = {
     "gateway": ["gateway"],
 }
 
+WATCHER: Mapping[str, list[str]] = {"watcher": ["watcher"]}
+"""Of use where SUTURE_WATCH names namespaces."""
+
 _STOP_SECONDS = 15
 _LONGEST_PAUSE_SECONDS = 30.0
 
@@ -159,7 +162,7 @@ def run_everything(settings: Settings, data: Path | None) -> int:
             f"journal {connected.journal}\nsigning keys and tokens: {connected.data / 'secrets'}\n"
             "stop with Ctrl-C\n"
         )
-        return run_parts(connected, PARTS)
+        return run_parts(connected, {**PARTS, **(WATCHER if connected.watch else {})})
 
 
 def with_secrets(settings: Settings) -> Settings:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from schemas.errors import SettingsError
+from schemas.keys import EnvironmentName
+from schemas.names import environment_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,9 @@ class Settings:
         tokens: Bearer tokens as `name:token,...`. `SUTURE_TOKENS`, or a file's name in
             `SUTURE_TOKENS_FILE`.
         clusters: Names of the clusters that an executor serves, comma-separated. `SUTURE_CLUSTERS`.
+        watch: Environment and namespace of each namespace whose pods are watched, as
+            `prod=shop-prod,dev=shop-dev`; none for no watcher. `SUTURE_WATCH`.
+        service_label: Label of pods that names their service. `SUTURE_SERVICE_LABEL`.
         processes: Folder of the local workloads that an executor serves. `SUTURE_PROCESSES`.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
         instance: A name that this process keeps over restarts and shares with no other, such as a
@@ -57,6 +62,8 @@ class Settings:
     keys: str = ""
     tokens: str = ""
     clusters: tuple[str, ...] = ("default",)
+    watch: tuple[tuple[EnvironmentName, str], ...] = ()
+    service_label: str = "app.kubernetes.io/name"
     processes: Path | None = None
     listen: str = "127.0.0.1:4318"
     instance: str = ""
@@ -102,6 +109,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         clusters=tuple(
             part.strip() for part in text("SUTURE_CLUSTERS", "default").split(",") if part.strip()
         ),
+        watch=_watched(text("SUTURE_WATCH", "")),
+        service_label=text("SUTURE_SERVICE_LABEL", "app.kubernetes.io/name"),
         processes=Path(processes) if processes else None,
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
         parent=_whole(given, "SUTURE_PARENT", 0),
@@ -125,11 +134,25 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_KEYS": settings.keys,
         "SUTURE_TOKENS": settings.tokens,
         "SUTURE_CLUSTERS": ",".join(settings.clusters),
+        "SUTURE_WATCH": ",".join(f"{environment}={namespace}" for environment, namespace in settings.watch),
+        "SUTURE_SERVICE_LABEL": settings.service_label,
         "SUTURE_PROCESSES": str(settings.processes or ""),
         "SUTURE_LISTEN": settings.listen,
         "SUTURE_INSTANCE": settings.instance,
     }
     return {name: value for name, value in variables.items() if value}
+
+
+def _watched(text: str) -> tuple[tuple[EnvironmentName, str], ...]:
+    found: list[tuple[EnvironmentName, str]] = []
+    for part in (part.strip() for part in text.split(",") if part.strip()):
+        environment, _, namespace = (side.strip() for side in part.partition("="))
+        if not environment or not namespace:
+            raise SettingsError(f"SUTURE_WATCH has {part!r}, expected environment=namespace")
+        if namespace in (known for _, known in found):
+            raise SettingsError(f"SUTURE_WATCH names namespace {namespace} twice, expected it once")
+        found.append((environment_name(environment), namespace))
+    return tuple(found)
 
 
 def _secret(given: Mapping[str, str], name: str) -> str:

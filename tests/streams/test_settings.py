@@ -25,10 +25,13 @@ def test_a_child_gets_the_same_settings_through_its_environment() -> None:
             "SUTURE_KEYS": SECRET,
             "SUTURE_CLUSTERS": "one, two",
             "SUTURE_INSTANCE": "here",
+            "SUTURE_WATCH": "prod=shop-prod, dev=shop-dev",
+            "SUTURE_SERVICE_LABEL": "app",
         }
     )
     assert read_settings(environment_of(settings)) == settings
     assert settings.clusters == ("one", "two")
+    assert settings.watch == (("prod", "shop-prod"), ("dev", "shop-dev"))
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,8 @@ def test_a_child_gets_the_same_settings_through_its_environment() -> None:
         ("SUTURE_TICK_SECONDS", "soon"),
         ("SUTURE_SNAPSHOT_SECONDS", "-1"),
         ("SUTURE_REPLICATION", "three"),
+        ("SUTURE_WATCH", "shop-prod"),
+        ("SUTURE_WATCH", "prod=shop,dev=shop"),
         ("SUTURE_KEYS_FILE", "/nowhere/at/all"),
     ],
 )
