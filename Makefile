@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-kubernetes test check lint types imports unit integration schemas fix parts bench clean
+.PHONY: help setup demo demo-kubernetes demo-gate test check lint types imports unit integration schemas fix parts bench clean
 
 help:  ## Show what can be done
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -26,6 +26,9 @@ demo: $(STAMP)  ## Run the main job: a good release promoted, a bad one rolled b
 
 demo-kubernetes: $(STAMP)  ## The same on a real Kubernetes with real pods (first run builds it: minutes)
 	@$(BIN)/suture demo --kubernetes
+
+demo-gate: $(STAMP)  ## Show the pre-deploy gate: a build that passes, one that warns, one that fails
+	@$(BIN)/python -m infra.gate_demo
 
 test: check integration  ## Everything that CI runs
 

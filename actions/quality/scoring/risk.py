@@ -14,6 +14,7 @@ from math import exp, log, log2
 
 from actions.quality.limits import Limits
 from actions.quality.scoring.bands import between, in_band
+from actions.quality.scoring.words import counted
 from schemas.quality import Change, GateOutcome, Part, Record
 from schemas.reports import Indicator
 
@@ -73,7 +74,11 @@ def score_risk(
         outcome, badness = GateOutcome.WARN, between(chance, limits.risk_warn, limits.risk_hold)
     else:
         outcome, badness = GateOutcome.PASS, between(chance, 0.0, limits.risk_warn)
-    size = "size unknown" if change.lines is None else f"{change.lines} lines in {change.files} files"
+    size = (
+        "size unknown"
+        if change.lines is None
+        else f"{counted(change.lines, 'line')} in {counted(change.files or 0, 'file')}"
+    )
     record = f"{service.failures} of {service.releases} releases taken back"
     part = Part(
         name="risk",

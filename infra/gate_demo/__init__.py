@@ -1,0 +1,1 @@
+"""The pre-deploy gate over three versions of a small project: one passes, one warns, one fails."""

@@ -1,0 +1,1 @@
+"""One version of the project that the gate is shown."""
