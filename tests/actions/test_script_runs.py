@@ -245,7 +245,7 @@ def test_a_run_whose_executor_was_killed_is_stopped_and_begun_again_only_if_that
         [sys.executable, "-c", DYING_EXECUTOR, to_json(command).decode(), str(here.file), str(here.runs)],
         cwd=REPOSITORY,
     ) as executor:
-        eventually(lambda: here.trace.exists() and here.trace.read_text() == "began ")
+        eventually(lambda: here.trace.exists() and here.trace.read_text() == "began ", 120)
         executor.send_signal(signal.SIGKILL)
     assert marked("c1"), "the grandchild has outlived its executor"
     outcome = executed(command, here.scripts())
