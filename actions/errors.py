@@ -54,5 +54,9 @@ class HandedOverError(ActionError):
         self.ownership = ownership
 
 
+class ReportedElsewhereError(ActionError):
+    """Another executor has reported the command by now: nothing more may be changed for it."""
+
+
 class SignatureError(SutureError):
     """A command is not signed by a key that is known here: it must not be carried out."""

@@ -10,8 +10,10 @@ from actions.errors import (
     HandedOverError,
     PermanentActionError,
     RefusedActionError,
+    ReportedElsewhereError,
     TransientActionError,
 )
+from actions.fence import fenced
 from actions.ledger import Ledger
 from actions.signing import KeyRing
 from schemas.codec import from_json
@@ -102,7 +104,8 @@ class Executor:
             return known
         outcome = self._attempt(command)
         self._ledger.record(outcome)
-        return outcome
+        # The first one stays: two executors may hold one command, and it has one outcome.
+        return self._ledger.outcome(command.id) or outcome
 
     def _attempt(self, command: Command) -> Outcome:
         run = _Run(command, self._clock())
@@ -118,7 +121,7 @@ class Executor:
             run.log_tail = error.log_tail
             run.ownership = error.ownership or run.ownership
             return run.ended(OutcomeKind.FAILED, str(error), self._clock())
-        except TransientActionError as error:
+        except (TransientActionError, ReportedElsewhereError) as error:
             return run.ended(OutcomeKind.FAILED, str(error), self._clock())
 
     def _actuator(self, command: Command) -> Actuator:
@@ -168,7 +171,8 @@ class Executor:
                     raise PermanentActionError(f"{forbidden}; {progress.detail}", progress.log_tail)
                 raise RefusedActionError(f"{forbidden}; {progress.detail}")
             tries += 1
-            return actuator.carry_out(command)
+            with fenced(lambda: self._require_unreported(command)):
+                return actuator.carry_out(command)
 
         changed = self._insist(act, command.expires_at)
         done = self._wait(run, actuator)
@@ -212,6 +216,17 @@ class Executor:
         if now >= command.expires_at:
             return f"the command expired at {command.expires_at}, it is {now}"
         return ""
+
+    def _require_unreported(self, command: Command) -> None:
+        """Go on when nobody has reported the command.
+
+        Raises:
+            ReportedElsewhereError: another executor has.
+        """
+        if self._ledger.outcome(command.id) is not None:
+            raise ReportedElsewhereError(
+                f"{command.kind} of {command.target.key}: another executor has reported it"
+            )
 
     def _wait(self, run: "_Run", actuator: Actuator) -> Progress:
         """Return once the change has taken effect.

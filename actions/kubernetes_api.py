@@ -24,6 +24,7 @@ from actions.errors import (
     RefusedActionError,
     TransientActionError,
 )
+from actions.fence import require_open
 from actions.kubernetes_resources import PODS, Resource, Rule
 
 FIELD_MANAGER = "suture"
@@ -204,6 +205,8 @@ class KubernetesApi:
         Raises:
             ConflictError: a precondition did not hold, or the object would be invalid.
         """
+        if not is_rehearsal:
+            require_open()
         path = _path(resource, namespace, name, subresource)
         query = {"fieldManager": manager, **_dry_run(is_rehearsal)}
         return self._ask(what, "PATCH", path, query, body, form.value)
@@ -216,6 +219,8 @@ class KubernetesApi:
         Raises:
             AlreadyExistsError: there is one of that name.
         """
+        if not is_rehearsal:
+            require_open()
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", **_dry_run(is_rehearsal)}
         return self._ask(what, "POST", _path(resource, namespace), query, body)
 
@@ -244,6 +249,8 @@ class KubernetesApi:
         if is_rehearsal:
             # Not as a parameter: beside a body the server does not read it, and deletes.
             body["dryRun"] = ["All"]
+        else:
+            require_open()
         return self._ask(what, "DELETE", _path(resource, namespace, name), {}, body)
 
     def pod_log(self, what: str, namespace: str, pod: str, container: str, lines: int) -> str:

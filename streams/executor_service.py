@@ -15,18 +15,18 @@ from threading import Event
 from actions.actuator import Actuator
 from actions.errors import PermanentActionError, SignatureError
 from actions.executor import Executor, failed
-from actions.ledger import MemoryLedger
 from actions.processes import Processes
 from actions.signing import KeyRing
 from schemas.envelopes import SIGNATURE_HEADER, Message
 from schemas.errors import SchemaError
-from schemas.order_messages import outcome_message, read_command, read_outcome
+from schemas.order_messages import outcome_message, read_command
 from schemas.orders import Command, Outcome
 from schemas.releases import TargetKind
 from schemas.topics import Topic, topic_name
 from streams import clock
 from streams.ingest import dead_letter
-from streams.kafka_log import GroupReader, LogWriter, Record, TopicTail
+from streams.kafka_log import GroupReader, LogError, LogWriter, Record, TopicTail
+from streams.outcome_ledger import OutcomeLedger
 from streams.settings import Settings
 
 logger = logging.getLogger("suture.executor")
@@ -55,13 +55,11 @@ class ExecutorService:
         settings: How this installation runs.
         keys: Verifies commands and signs outcomes.
         executor: What carries them out.
-        ledger: The executor's, filled here with the outcomes of all executors.
     """
 
-    def __init__(self, settings: Settings, keys: KeyRing, executor: Executor, ledger: MemoryLedger) -> None:
-        self._keys, self._executor, self._ledger = keys, executor, ledger
+    def __init__(self, settings: Settings, keys: KeyRing, executor: Executor) -> None:
+        self._keys, self._executor = keys, executor
         commands = topic_name(Topic.COMMANDS, settings.prefix)
-        self._outcomes = TopicTail(settings.bootstrap, topic_name(Topic.OUTCOMES, settings.prefix))
         self._reader = GroupReader(
             settings.bootstrap, [commands], f"{settings.prefix}suture-executor", instance=settings.instance
         )
@@ -81,7 +79,6 @@ class ExecutorService:
         finally:
             self._pool.shutdown()
             self._reader.close()
-            self._outcomes.close()
             self._writer.close()
 
     def _advance(self, place: tuple[str, int], lane: _Lane, *, may_start: bool) -> None:
@@ -98,12 +95,11 @@ class ExecutorService:
             if command is None:
                 self._reader.commit({place: record.offset + 1})
                 continue
-            self._learn()
             lane.running = (record, self._pool.submit(self._executor.execute, command))
 
     def _outcome(self, record: Record, future: Future[Outcome]) -> Outcome:
         error = future.exception()
-        if error is None:
+        if error is None or isinstance(error, LogError):
             return future.result()
         # A bug. Dying of it would mean dying of the same command for ever, with nobody paged.
         logger.error("action failed unexpectedly", exc_info=error, extra={"offset": record.offset})
@@ -120,16 +116,6 @@ class ExecutorService:
             self._writer.send(dead_letter(Topic.COMMANDS, record, str(error)))
             self._writer.flush()
             return None
-
-    def _learn(self) -> None:
-        """Fill the ledger with outcomes that this or other executors reported."""
-        for record in self._outcomes.new_records():
-            try:
-                self._keys.verify(record.value or b"", dict(record.headers).get(SIGNATURE_HEADER))
-                self._ledger.record(read_outcome(record.value))
-            except (SignatureError, SchemaError):
-                # The gate dead-letters it; here it is only no outcome.
-                continue
 
     def _report(self, outcome: Outcome) -> None:
         message = outcome_message(outcome)
@@ -150,7 +136,8 @@ def run_executor(settings: Settings, keys: KeyRing, stop: Event) -> None:
     Raises:
         LogError: Kafka cannot be reached.
     """
-    ledger = MemoryLedger()
+    tail = TopicTail(settings.bootstrap, topic_name(Topic.OUTCOMES, settings.prefix))
+    ledger = OutcomeLedger(tail, keys)
     executor = Executor(
         actuators=_actuators(settings),
         keys=keys,
@@ -159,7 +146,10 @@ def run_executor(settings: Settings, keys: KeyRing, stop: Event) -> None:
         ledger=ledger,
         clusters=frozenset(settings.clusters),
     )
-    ExecutorService(settings, keys, executor, ledger).run(stop)
+    try:
+        ExecutorService(settings, keys, executor).run(stop)
+    finally:
+        ledger.close()
 
 
 def _actuators(settings: Settings) -> Mapping[TargetKind, Actuator]:

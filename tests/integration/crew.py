@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections import defaultdict
@@ -28,10 +29,14 @@ class Crew:
         prefix: Of its topics and group.
         kubeconfig: The cluster that it changes.
         log: Where it writes.
+        instance: The name that it keeps in its group over restarts; "" for one made of the prefix.
     """
 
-    def __init__(self, bootstrap: str, prefix: str, kubeconfig: Path, log: Path) -> None:
-        self.settings = Settings(bootstrap=bootstrap, prefix=prefix, keys=KEYS, instance=f"{prefix}crew")
+    def __init__(
+        self, bootstrap: str, prefix: str, kubeconfig: Path, log: Path, *, instance: str = ""
+    ) -> None:
+        name = instance or f"{prefix}crew"
+        self.settings = Settings(bootstrap=bootstrap, prefix=prefix, keys=KEYS, instance=name)
         self._kubeconfig, self._log = kubeconfig, log
         self._keys = KeyRing.from_text(KEYS)
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,6 +62,16 @@ class Crew:
                 start_new_session=True,
             )
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None and self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def kill(self) -> None:
         """Kill the process as the kernel would, without a word."""
         if self._process is not None:
@@ -80,6 +95,10 @@ class Crew:
                 partition,
             )
         self._writer.flush()
+
+    def outcomes_so_far(self) -> Mapping[CommandId, list[Outcome]]:
+        """Return the outcomes that were read."""
+        return self._outcomes
 
     def outcomes(self) -> Mapping[CommandId, list[Outcome]]:
         """Return every outcome that stands on the log, repeats included.
