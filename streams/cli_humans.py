@@ -2,10 +2,12 @@
 
 import getpass
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from actions import kill_file
 from feature_store.holds import OpenHold, find_holds
 from feature_store.views import connect
 from schemas.codec import from_python
@@ -82,17 +84,39 @@ def thaw(environment: Annotated[str, typer.Argument()], by: By = "", why: Why = 
 
 
 def kill_switch(
-    environment: Annotated[str, typer.Argument(help="Environment in which every action stops.")],
+    environment: Annotated[
+        str, typer.Argument(help="Environment in which every action stops; none with --here.")
+    ] = "",
     on: Annotated[bool, typer.Option("--on/--off", help="On stops every action.")] = True,
+    here: Annotated[
+        bool, typer.Option("--here", help="Write or remove the executors' kill file, without Kafka.")
+    ] = False,
     by: By = "",
     why: Why = "",
 ) -> None:
-    """Stop every action in an environment, or let them go on."""
+    """Stop every action in an environment, or of the executors that see a file; or let them go on."""
+    if here == bool(environment):
+        raise SettingsError("expected an environment, or --here for this installation's kill file")
+    if here:
+        _kill_here(read_settings().kill_switch, is_on=on, by=_who(by), why=why)
+        return
     body = KillSwitchSet(
         environment=EnvironmentName(environment), is_on=on, by=_who(by), at=clock.now(), why=why
     )
     _send(connected(read_settings()), environment, body)
     typer.echo(f"kill switch of {environment} is {'on' if on else 'off'}")
+
+
+def _kill_here(path: Path, *, is_on: bool, by: str, why: str) -> None:
+    try:
+        if is_on:
+            kill_file.switch_on(path, by=by, why=why, at=clock.now())
+        else:
+            kill_file.switch_off(path)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be changed: {error.strerror}") from error
+    changes = "no executor that sees it changes anything" if is_on else "executors that see it act again"
+    typer.echo(f"kill switch in {path} is {'on' if is_on else 'off'}: {changes}")
 
 
 def _answer(answer: Answer, hold: str, by: str, why: str, environment: str) -> None:

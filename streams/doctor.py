@@ -12,8 +12,10 @@ from importlib.util import find_spec
 from rich.console import Console
 from rich.table import Table
 
+from actions import kill_file
 from actions.errors import ActionError, SignatureError
 from actions.policy_file import load_policy
+from actions.runbook_file import load_runbooks
 from actions.signing import KeyRing
 from schemas.errors import SettingsError
 from schemas.instants import from_ms
@@ -61,6 +63,8 @@ def examine(settings: Settings) -> list[Finding]:
         *_policy(settings),
         *_credentials(settings),
         *_journal(settings),
+        *_kill_file(settings),
+        *_runbooks(settings),
         *_cluster(settings),
     ]
 
@@ -218,6 +222,47 @@ def _journal(settings: Settings) -> Iterator[Finding]:
             seen=f"{existing} cannot be written",
             advice="give this user the folder, or set SUTURE_DATA to another",
         )
+
+
+def _kill_file(settings: Settings) -> Iterator[Finding]:
+    if reason := kill_file.reason(settings.kill_switch):
+        yield Finding(
+            check="kill switch",
+            health=Health.WARNING,
+            seen=f"on in {settings.kill_switch}: {reason}",
+            advice="`suture kill-switch --here --off` lets the executors that see this file act again",
+        )
+    else:
+        yield Finding(check="kill switch", health=Health.OK, seen=f"there is no {settings.kill_switch}")
+
+
+def _runbooks(settings: Settings) -> Iterator[Finding]:
+    if settings.runbooks is None:
+        yield Finding(
+            check="runbooks",
+            health=Health.SKIPPED,
+            seen="none are listed",
+            advice="set SUTURE_RUNBOOKS where an executor is to run Ansible, scripts, requests or pipelines",
+        )
+        return
+    try:
+        listed = load_runbooks(settings.runbooks)
+    except SettingsError as error:
+        yield Finding(check="runbooks", health=Health.FAILED, seen=str(error), advice="mend the file")
+        return
+    if listed.ansible and find_spec("ansible_runner") is None:
+        yield Finding(
+            check="runbooks",
+            health=Health.FAILED,
+            seen="playbooks of Ansible are listed, ansible-runner is not installed",
+            advice="install suture[ansible]",
+        )
+        return
+    counted = (
+        f"{len(listed.ansible)} playbooks, {len(listed.scripts)} scripts, {len(listed.http)} requests, "
+        f"{len(listed.pipelines)} pipelines"
+    )
+    yield Finding(check="runbooks", health=Health.OK, seen=counted)
 
 
 def _cluster(settings: Settings) -> Iterator[Finding]:

@@ -41,6 +41,10 @@ class Settings:
             `prod=shop-prod,dev=shop-dev`; none for no watcher. `SUTURE_WATCH`.
         service_label: Label of pods that names their service. `SUTURE_SERVICE_LABEL`.
         processes: Folder of the local workloads that an executor serves. `SUTURE_PROCESSES`.
+        runbooks: List of what an executor may run besides a cluster's API; None for nothing.
+            `SUTURE_RUNBOOKS`.
+        kill_file: File whose presence makes an executor refuse every change, Kafka or not. None for
+            `kill-switch` in the data folder. `SUTURE_KILL_FILE`.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
         instance: A name that this process keeps over restarts and shares with no other, such as a
             StatefulSet's pod: one that was killed then goes on with its partitions at once, instead
@@ -65,6 +69,8 @@ class Settings:
     watch: tuple[tuple[EnvironmentName, str], ...] = ()
     service_label: str = "app.kubernetes.io/name"
     processes: Path | None = None
+    runbooks: Path | None = None
+    kill_file: Path | None = None
     listen: str = "127.0.0.1:4318"
     instance: str = ""
     parent: int = 0
@@ -77,6 +83,16 @@ class Settings:
     def journal(self) -> Path:
         """Return the journal's folder."""
         return self.data / "journal"
+
+    @property
+    def runs(self) -> Path:
+        """Return the folder of what runbooks left."""
+        return self.data / "runbooks"
+
+    @property
+    def kill_switch(self) -> Path:
+        """Return the file whose presence stops every change."""
+        return self.kill_file or self.data / "kill-switch"
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -93,6 +109,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     policy = text("SUTURE_POLICY", "")
     processes = text("SUTURE_PROCESSES", "")
     playbooks = text("SUTURE_PLAYBOOKS", "")
+    runbooks = text("SUTURE_RUNBOOKS", "")
+    kill_file = text("SUTURE_KILL_FILE", "")
     return Settings(
         bootstrap=text("KAFKA_BOOTSTRAP", ""),
         prefix=text("SUTURE_PREFIX", ""),
@@ -112,6 +130,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         watch=_watched(text("SUTURE_WATCH", "")),
         service_label=text("SUTURE_SERVICE_LABEL", "app.kubernetes.io/name"),
         processes=Path(processes) if processes else None,
+        runbooks=Path(runbooks) if runbooks else None,
+        kill_file=Path(kill_file) if kill_file else None,
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
         parent=_whole(given, "SUTURE_PARENT", 0),
         instance=text("SUTURE_INSTANCE", ""),
@@ -137,6 +157,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_WATCH": ",".join(f"{environment}={namespace}" for environment, namespace in settings.watch),
         "SUTURE_SERVICE_LABEL": settings.service_label,
         "SUTURE_PROCESSES": str(settings.processes or ""),
+        "SUTURE_RUNBOOKS": str(settings.runbooks or ""),
+        "SUTURE_KILL_FILE": str(settings.kill_file or ""),
         "SUTURE_LISTEN": settings.listen,
         "SUTURE_INSTANCE": settings.instance,
     }

@@ -44,6 +44,27 @@ def test_the_codecs_that_collectors_use_can_be_read() -> None:
     assert finding(Settings(), "codecs").health is Health.OK
 
 
+def test_a_kill_switch_that_is_on_is_shown_with_its_reason(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    assert finding(settings, "kill switch").health is Health.OK
+    (tmp_path / "kill-switch").write_text("the database is moving (ann)")
+    found = finding(settings, "kill switch")
+    assert found.health is Health.WARNING
+    assert found.seen.endswith("the database is moving (ann)")
+    assert "--here --off" in found.advice
+
+
+def test_a_list_of_runbooks_with_a_mistake_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "runbooks.yaml"
+    file.write_text("version: 1\nscripts:\n  heal: {file: gone.py}\n")
+    found = finding(Settings(runbooks=file), "runbooks")
+    assert found.health is Health.FAILED
+    assert "runbooks.yaml:3: scripts.heal.file: is " in found.seen
+    (tmp_path / "gone.py").touch()
+    assert finding(Settings(runbooks=file), "runbooks").health is Health.OK
+    assert finding(Settings(), "runbooks").health is Health.SKIPPED
+
+
 def test_the_exit_code_tells_whether_a_check_failed(capsys: pytest.CaptureFixture[str]) -> None:
     findings = [
         Finding(check="a", health=Health.OK, seen="x"),

@@ -14,6 +14,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     settings = read_settings({})
     assert (settings.bootstrap, settings.prefix, settings.policy) == ("", "", None)
     assert settings.journal == Path(".suture/journal")
+    assert settings.kill_switch == Path(".suture/kill-switch")
 
 
 def test_a_child_gets_the_same_settings_through_its_environment() -> None:
@@ -25,6 +26,8 @@ def test_a_child_gets_the_same_settings_through_its_environment() -> None:
             "SUTURE_KEYS": SECRET,
             "SUTURE_CLUSTERS": "one, two",
             "SUTURE_INSTANCE": "here",
+            "SUTURE_RUNBOOKS": "runbooks.yaml",
+            "SUTURE_KILL_FILE": "/etc/suture/kill-switch",
             "SUTURE_WATCH": "prod=shop-prod, dev=shop-dev",
             "SUTURE_SERVICE_LABEL": "app",
         }
