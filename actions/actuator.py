@@ -21,6 +21,8 @@ class Progress:
         ownership: Who owns the target and what follows from it; None where nobody looked.
         is_begun: Something of it was done before and cut off, so that refusing it now would not mean that
             nothing happened.
+        is_taken_back: What was written was written over by a sync that has been stopped since: to write it
+            again is no fight.
         look_again_s: Seconds until another look is worth while; 0 leaves it to whoever looks.
     """
 
@@ -31,6 +33,7 @@ class Progress:
     log_tail: tuple[str, ...] = ()
     ownership: Ownership | None = None
     is_begun: bool = False
+    is_taken_back: bool = False
     look_again_s: float = 0
 
 

@@ -52,7 +52,8 @@ class Applications:
         metadata, status = body["metadata"], body.get("status") or {}
         title = f"Application {metadata['namespace']}/{metadata['name']}"
         compared = instant(status["reconciledAt"]) if status.get("reconciledAt") else None
-        if compared is None or compared < since.replace(microsecond=0):
+        # Its time has whole seconds, rounded down: one of the same second may be from before.
+        if compared is None or compared < since:
             if REFRESH not in (metadata.get("annotations") or {}):
                 ask: Json = {"metadata": {"uid": metadata["uid"], "annotations": {REFRESH: "normal"}}}
                 api.patch(name, self.resource, metadata["namespace"], metadata["name"], ask, PatchForm.MERGE)
@@ -74,6 +75,14 @@ class Applications:
             ),
             Way(written=_policy(None), lifted=_policy(automated)),
         )
+
+    def asking(self, body: Json) -> Json:  # noqa: ARG002  # the same for all
+        """Return the request for a refresh: looks at one Application come after each other."""
+        return {REFRESH: "normal"}
+
+    def has_seen(self, body: Json) -> bool:
+        """Return whether the controller took the request away."""
+        return REFRESH not in (body["metadata"].get("annotations") or {})
 
     def is_busy(self, body: Json, since: datetime) -> bool:
         """Return whether a sync is under way that began shortly before an instant, or after it."""

@@ -24,6 +24,9 @@ from schemas.verbs import Ownership
 
 T = TypeVar("T")
 
+_REPEATS = 2
+"""Times that a change is made again which a sync took back that had begun before it was stopped."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
@@ -175,7 +178,13 @@ class Executor:
                 return actuator.carry_out(command)
 
         changed = self._insist(act, command.expires_at)
-        done = self._wait(run, actuator)
+        for _ in range(_REPEATS):
+            done = self._wait(run, actuator, is_repeatable=True)
+            if done.is_set:
+                break
+            changed = f"{changed}; written over by a late sync; {self._insist(act, command.expires_at)}"
+        else:
+            done = self._wait(run, actuator)
         return run.ended(OutcomeKind.DONE, f"{changed}; {done.detail}", self._clock())
 
     def _rehearse(self, run: "_Run", actuator: Actuator) -> Outcome:
@@ -228,8 +237,8 @@ class Executor:
                 f"{command.kind} of {command.target.key}: another executor has reported it"
             )
 
-    def _wait(self, run: "_Run", actuator: Actuator) -> Progress:
-        """Return once the change has taken effect.
+    def _wait(self, run: "_Run", actuator: Actuator, *, is_repeatable: bool = False) -> Progress:
+        """Return once the change has taken effect, or was taken back and may be made again.
 
         Raises:
             PermanentActionError: it failed, somebody else changed the target, or it took too long.
@@ -239,6 +248,8 @@ class Executor:
         while True:
             progress = run.saw(self._insist(lambda: actuator.read_back(run.command), deadline))
             if not progress.is_set:
+                if is_repeatable and progress.is_taken_back:
+                    return progress
                 raise PermanentActionError(
                     f"somebody changed {run.command.target.key} in the meantime: {progress.detail}"
                 )

@@ -54,6 +54,14 @@ class Kustomizations:
         """Return the one way: `suspend`."""
         return (_suspension(body),)
 
+    def asking(self, body: Json) -> Json:  # noqa: ARG002  # the same for all
+        """Return nothing: what is suspended answers no request."""
+        return {}
+
+    def has_seen(self, body: Json) -> bool:  # noqa: ARG002  # it cannot be seen
+        """Return that nothing is waited for."""
+        return True
+
     def is_busy(self, body: Json, since: datetime) -> bool:
         """Return whether it reconciles, and began shortly before an instant or after it."""
         return _is_reconciling(body, since)
@@ -119,6 +127,14 @@ class HelmReleases:
     def ways(self, body: Json) -> tuple[Way, ...]:
         """Return the one way: `suspend`."""
         return (_suspension(body),)
+
+    def asking(self, body: Json) -> Json:  # noqa: ARG002  # the same for all
+        """Return nothing: what is suspended answers no request."""
+        return {}
+
+    def has_seen(self, body: Json) -> bool:  # noqa: ARG002  # it cannot be seen
+        """Return that nothing is waited for."""
+        return True
 
     def is_busy(self, body: Json, since: datetime) -> bool:
         """Return whether it reconciles, and began shortly before an instant or after it."""

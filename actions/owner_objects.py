@@ -71,6 +71,12 @@ class Tool(Protocol):
     def ways(self, body: Json) -> tuple[Way, ...]:
         """Return the ways to pause it, the best first: an older version may know only the last."""
 
+    def asking(self, body: Json) -> Json:
+        """Return annotations that a pause is written with, by which the tool shows that it has seen it."""
+
+    def has_seen(self, body: Json) -> bool:
+        """Return whether what it began before the pause was written is behind it, as far as it shows that."""
+
     def is_busy(self, body: Json, since: datetime) -> bool:
         """Return whether it writes its objects right now, and began after an instant."""
 

@@ -32,6 +32,7 @@ class LeaseNote:
 
     Attributes:
         quarantined: The bad revision that each command undid, by the command's id, oldest first.
+        since: When it was paused; None where nobody told the time.
         until: When the lease ends.
         written: Merge patch that paused the object.
         lifted: Merge patch that puts back what stood there.
@@ -43,6 +44,7 @@ class LeaseNote:
     written: dict[str, Any]
     lifted: dict[str, Any]
     links: dict[str, str] = field(default_factory=dict)
+    since: AwareDatetime | None = None
 
 
 def note_of(owner: Owner) -> LeaseNote | None:
@@ -80,7 +82,14 @@ def paused_sync(owner: Owner, command: Command) -> PausedSync | None:
 
 
 def pause(
-    api: KubernetesApi, name: str, owner: Owner, command: Command, lease: timedelta, *, is_rehearsal: bool
+    api: KubernetesApi,
+    name: str,
+    owner: Owner,
+    command: Command,
+    lease: timedelta,
+    *,
+    now: datetime | None,
+    is_rehearsal: bool,
 ) -> str:
     """Pause an owner's object for a command, or join a lease that runs; return what was done, "" for nothing.
 
@@ -109,8 +118,11 @@ def pause(
             until=until,
             written=way.written,
             lifted=way.lifted,
+            since=now,
         )
-        return f"{seen.title} paused until {until}", _noted(seen, note, way.written)
+        return f"{seen.title} paused until {until}", _noted(
+            seen, note, way.written, seen.tool.asking(seen.body)
+        )
 
     return _written(api, name, owner, decide, is_rehearsal=is_rehearsal)
 
@@ -213,8 +225,8 @@ def _known_way(api: KubernetesApi, name: str, owner: Owner) -> Way:
     raise PermanentActionError(f"{name}: {owner.title} keeps none of the fields that would pause it")
 
 
-def _noted(owner: Owner, note: LeaseNote, fields: Json) -> Json:
-    metadata = {**as_read(owner.body), "annotations": {NOTE: to_json(note).decode()}}
+def _noted(owner: Owner, note: LeaseNote, fields: Json, more: Json | None = None) -> Json:
+    metadata = {**as_read(owner.body), "annotations": {NOTE: to_json(note).decode(), **(more or {})}}
     return {**fields, "metadata": metadata}
 
 

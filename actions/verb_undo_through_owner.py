@@ -1,9 +1,9 @@
 """Undo of a workload through whoever owns it: an owner that would write it again is paused before."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from actions.actuator import Progress
 from actions.errors import ActionError, HandedOverError, TransientActionError
@@ -27,10 +27,16 @@ class OwnerSettings:
         lease: How long an owner is told to leave an undone object alone before it is asked whether its
             source still wants the bad revision.
         argo_cd: Namespace of Argo CD's own Applications.
+        clock: Returns the present instant, aware; None where nobody waits for an owner to see its pause.
     """
 
     lease: timedelta = LEASE
     argo_cd: str = ARGO_CD_NAMESPACE
+    clock: Callable[[], datetime] | None = None
+
+
+ACKNOWLEDGED_WITHIN = timedelta(seconds=30)
+"""An owner that has not shown by then that it has seen its pause does not run, or has much else to do."""
 
 
 class UndoThroughOwner:
@@ -64,8 +70,13 @@ class UndoThroughOwner:
         if not ownership.paused:
             return progress
         if not progress.is_set:
-            return replace(progress, is_begun=True, detail=f"{progress.detail}; {ownership.strategy}")
-        if busy := _busy(command, owned.owners):
+            return replace(
+                progress,
+                is_begun=True,
+                is_taken_back=progress.template == command.expected_template,
+                detail=f"{progress.detail}; {ownership.strategy}",
+            )
+        if busy := _busy(command, owned.owners) or self._unseen(owned.owners):
             return replace(progress, is_done=False, detail=busy)
         return progress
 
@@ -98,11 +109,31 @@ class UndoThroughOwner:
         return "; ".join((*pauses, done))
 
     def _paused(self, command: Command, acting: tuple[Owner, ...], *, is_rehearsal: bool) -> tuple[str, ...]:
+        clock = self._settings.clock
         done = [
-            pause(self._api, what(command), one, command, self._settings.lease, is_rehearsal=is_rehearsal)
+            pause(
+                self._api,
+                what(command),
+                one,
+                command,
+                self._settings.lease,
+                now=clock() if clock else None,
+                is_rehearsal=is_rehearsal,
+            )
             for one in acting
         ]
         return tuple(text for text in done if text)
+
+    def _unseen(self, owners: Sequence[Owner]) -> str:
+        """Return who may act on what it saw before its pause; "" once it has seen that, or does not run."""
+        clock = self._settings.clock
+        for one in owners:
+            note = note_of(one)
+            if clock is None or note is None or note.since is None or one.tool.has_seen(one.body):
+                continue
+            if clock() < note.since + ACKNOWLEDGED_WITHIN:
+                return f"{one.title} has not seen its pause yet"
+        return ""
 
     @contextmanager
     def _leaving(self, command: Command, acting: tuple[Owner, ...]) -> Iterator[None]:
@@ -155,7 +186,8 @@ def _acting(owned: Owned, thing: Json) -> tuple[Owner, ...]:
     return acting if owned.owners[-1] in acting else ()
 
 
-def _busy(command: Command, owners: Iterator[Owner] | tuple[Owner, ...] | list[Owner]) -> str:
+def _busy(command: Command, owners: Sequence[Owner]) -> str:
+    """Return which sync is under way that a pause came too late for; "" when none is."""
     for one in owners:
         if one.tool.is_busy(one.body, command.issued_at):
             return f"a sync of {one.title} that began before it was paused is under way"
