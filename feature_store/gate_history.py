@@ -179,6 +179,7 @@ def builds_of(lines: Iterable[_Line]) -> tuple[PastBuild, ...]:
                 reports=(*build.reports, line.reported.report),
                 commit=line.reported.commit or build.commit,
                 author=line.reported.author or build.author,
+                reported_at=max(line.reported.at, build.reported_at or line.reported.at),
             )
         elif line.result is not None:
             build = replace(build, result=line.result)

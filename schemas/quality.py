@@ -122,6 +122,7 @@ class PastBuild:
         reports: In the order in which they came.
         result: The newest that the gate said of it; None when it was not asked.
         ruling: The newest that a human said of it.
+        reported_at: When the newest of its reports came; None without one.
     """
 
     version: str
@@ -131,14 +132,21 @@ class PastBuild:
     ruling: Ruling | None = None
     commit: str = ""
     author: str = ""
+    reported_at: AwareDatetime | None = None
+
+    @property
+    def valid_ruling(self) -> Ruling | None:
+        """Return the human's word, unless reports came after it that the human cannot have known."""
+        if self.ruling is None or (self.reported_at is not None and self.reported_at > self.ruling.at):
+            return None
+        return self.ruling
 
     @property
     def outcome(self) -> GateOutcome | None:
         """Return what counts: the gate's word, a human's acceptance in its place; None if invalidated."""
-        if self.ruling is not None:
-            if self.ruling.kind is RulingKind.INVALIDATED:
-                return None
-            return GateOutcome.PASS
+        ruling = self.valid_ruling
+        if ruling is not None:
+            return None if ruling.kind is RulingKind.INVALIDATED else GateOutcome.PASS
         return None if self.result is None else self.result.outcome
 
 

@@ -151,7 +151,10 @@ def gate(
 
 
 def accept(service: Service, version: Version, environment: Environment, by: By, reason: Reason) -> None:
-    """Take a held or failed build as good: what is known of it is what later builds are compared with."""
+    """Take a held or failed build as good: the gate passes it, and later builds are compared with it.
+
+    A report that comes afterwards takes the word back: it was given without knowing of it.
+    """
     _rule(RulingKind.ACCEPTED, service, version, environment, by, reason)
 
 
@@ -221,6 +224,7 @@ def _question(
         service_record=of_service,
         author_record=of_author,
         values=dict(_indicator(text) for text in sli),
+        ruling=None if build is None else build.valid_ruling,
     )
 
 

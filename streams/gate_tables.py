@@ -43,6 +43,11 @@ def print_result(console: Console, result: GateResult) -> None:
     head.append(result.outcome.value.upper(), style=_STYLES[result.outcome])
     head.append(f", {score}, to be taken back with probability {result.failure_chance:.2f}")
     console.print(head)
+    if result.outcome is GateOutcome.PASS and any(
+        part.outcome is not GateOutcome.PASS for part in result.parts
+    ):
+        # Only a human's word makes a pass of parts that are none.
+        console.print(Text(result.reasons[0]))
     table = _table("part", "", "score", "weight", "why", "compared with")
     total = sum(part.weight for part in result.parts if part.score is not None)
     for part in result.parts:

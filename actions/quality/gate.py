@@ -1,7 +1,8 @@
 """The pre-deploy gate: reports, history and objectives in, one result out. Pure; the same in, the same out.
 
 Every part is scored by itself and the scores are averaged by weight over the parts that have data. A
-part that decides cannot be outweighed: its fail is the build's fail, its hold a question to a human.
+part that decides cannot be outweighed: its fail is the build's fail, its hold a question to a human. A
+human's acceptance is the answer, and makes the outcome a pass; parts and score stay what they are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ from schemas.quality import (
     Part,
     PastBuild,
     Record,
+    Ruling,
+    RulingKind,
 )
 from schemas.reports import BuildReport, Indicator
 
@@ -49,6 +52,7 @@ class Question:
         service_record: How the service's releases went.
         author_record: How the releases of its author went.
         values: Further indicators by name, such as a query's answer that an objective asks for.
+        ruling: What a human said of this build, with these reports at hand.
     """
 
     service: ServiceName
@@ -60,6 +64,7 @@ class Question:
     service_record: Record = field(default_factory=Record)
     author_record: Record = field(default_factory=Record)
     values: Mapping[str, float] = field(default_factory=dict)
+    ruling: Ruling | None = None
 
 
 def gate(
@@ -112,6 +117,10 @@ def gate(
 
     score = _total(parts)
     outcome = _outcome(parts, score)
+    reasons = _reasons(parts, score, outcome)
+    if question.ruling is not None and question.ruling.kind is RulingKind.ACCEPTED:
+        reasons = (f"accepted by {question.ruling.by}: {question.ruling.reason}", *reasons)
+        outcome = GateOutcome.PASS
     return GateResult(
         service=question.service,
         version=question.version,
@@ -121,7 +130,7 @@ def gate(
         score=score,
         failure_chance=chance,
         parts=tuple(parts),
-        reasons=_reasons(parts, score, outcome),
+        reasons=reasons,
         indicators=tuple(Indicator(name=name, value=values[name]) for name in sorted(values)),
         objectives=judged,
         compared_with=tuple(build.version for build in good),

@@ -5,6 +5,7 @@ own; their results and a stored report of Trivy are handed in with `suture ci re
 says what becomes of each. Nothing is published, and nothing is left behind.
 """
 
+import contextlib
 import difflib
 import os
 import shutil
@@ -15,8 +16,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.cli_ci import app
+
 HERE = Path(__file__).parent
-SUTURE = [sys.executable, "-m", "streams.cli"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +58,13 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="suture-gate-") as name:
         folder = Path(name)
-        environment = {key: value for key, value in os.environ.items() if key != "KAFKA_BOOTSTRAP"}
-        environment |= {
-            "SUTURE_DATA": str(folder / "data"),
-            "PYTHONPATH": str(HERE.parents[1]),
-            "COLUMNS": os.environ.get("COLUMNS", "140"),
-            # The project is tested as its own pipeline would: without this machine's plugins.
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        }
+        os.environ.pop("KAFKA_BOOTSTRAP", None)
+        os.environ["SUTURE_DATA"] = str(folder / "data")
+        os.environ.setdefault("COLUMNS", "140")
         before: Path | None = None
         for chapter in STORY:
             print(f"\n=== cart {chapter.version}: {chapter.about}", flush=True)
-            code = tell(chapter, before, folder, environment)
+            code = tell(chapter, before, folder)
             if code != chapter.exit_code:
                 print(f"suture ci gate ended with {code}, expected {chapter.exit_code}")
                 return 1
@@ -76,30 +73,30 @@ def main() -> int:
     return 0
 
 
-def tell(chapter: Chapter, before: Path | None, folder: Path, environment: dict[str, str]) -> int:
+def tell(chapter: Chapter, before: Path | None, folder: Path) -> int:
     """Test, report and judge one version; return the gate's exit code."""
     work = folder / chapter.version
     shutil.copytree(chapter.source, work, ignore=shutil.ignore_patterns("__init__.py", "__pycache__"))
     of = ["--service", "cart", "--version", chapter.version, "--environment", "prod"]
     for run in range(1, chapter.runs + 1):
         reports = [f"junit-{run}.xml", "coverage.xml", "trivy.json"]
-        run_tests(work, reports[0], environment)
-        done = command(
-            ["ci", "report", *reports, *of, "--commit", f"commit-{chapter.version}"], work, environment
-        )
+        run_tests(work, reports[0])
+        done = command(["report", *reports, *of, "--commit", f"commit-{chapter.version}"], work)
         if done != 0:
             return done
     (work / "change.diff").write_text(diff_of(before, chapter.source), encoding="utf-8")
-    return command(["ci", "gate", *of, "--diff", "change.diff"], work, environment)
+    return command(["gate", *of, "--diff", "change.diff"], work)
 
 
-def run_tests(work: Path, junit: str, environment: dict[str, str]) -> None:
+def run_tests(work: Path, junit: str) -> None:
     """Run the project's tests with coverage; whether they pass is for the gate to judge.
 
     Raises:
         RuntimeError: they could not be run at all.
     """
     python = [sys.executable, "-m"]
+    # The project is tested as its own pipeline would: without this environment's plugins.
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     tested = [
         *python,
         "coverage",
@@ -119,10 +116,12 @@ def run_tests(work: Path, junit: str, environment: dict[str, str]) -> None:
     subprocess.run([*python, "coverage", "xml", "-q"], cwd=work, env=environment, check=True)
 
 
-def command(arguments: list[str], work: Path, environment: dict[str, str]) -> int:
-    """Run a command of Suture's as a pipeline would, and return its exit code."""
-    print(f"$ suture {' '.join(arguments)}", flush=True)
-    return subprocess.run([*SUTURE, *arguments], cwd=work, env=environment, check=False).returncode
+def command(arguments: list[str], work: Path) -> int:
+    """Run a command of Suture's, in this process: starting Python anew costs more than the command."""
+    print(f"$ suture ci {' '.join(arguments)}", flush=True)
+    with contextlib.chdir(work):
+        code = app(arguments, standalone_mode=False)
+    return code or 0
 
 
 def diff_of(before: Path | None, after: Path) -> str:

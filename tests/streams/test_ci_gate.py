@@ -118,6 +118,17 @@ def test_what_a_human_accepted_is_compared_with_and_what_was_invalidated_is_not(
     assert asked("1.1")[1].outcome is GateOutcome.FAIL
 
 
+def test_a_held_build_passes_once_a_human_accepted_it_until_something_new_is_reported(tmp_path: Path) -> None:
+    reported(tmp_path, "1.0", junit=FAILED)
+    assert asked("1.0")[0] == 1
+    ci("accept", *OF, "--version", "1.0", "--by", "ada", "--reason", "the test is wrong")
+    code, result = asked("1.0")
+    assert (code, result.reasons[0]) == (0, "accepted by ada: the test is wrong")
+    assert "accepted by ada" in ci("gate", *OF, "--version", "1.0").stdout
+    reported(tmp_path, "1.0", trivy=json.dumps(TRIVY))
+    assert asked("1.0")[0] == 1
+
+
 def test_a_ruling_needs_a_name_and_a_reason(tmp_path: Path) -> None:
     reported(tmp_path, "1.0", junit=PASSED)
     done = ci("accept", *OF, "--version", "1.0", "--by", " ", "--reason", "x")

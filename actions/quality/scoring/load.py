@@ -12,7 +12,7 @@ standard deviation (F. R. Hampel, JASA 69, 1974).
 from collections.abc import Sequence
 from statistics import median
 
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from actions.quality.builds import Build, build_of
 from actions.quality.limits import Limits
@@ -122,7 +122,7 @@ def lower_bound(failed: int, total: int, level: float) -> float:
     >>> round(lower_bound(10, 1000, 0.99), 5)
     0.00412
     """
-    return 0.0 if failed == 0 else float(beta.ppf(1 - level, failed, total - failed + 1))
+    return 0.0 if failed == 0 else float(betaincinv(failed, total - failed + 1, 1 - level))
 
 
 def _order(outcome: GateOutcome) -> int:
