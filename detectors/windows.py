@@ -213,7 +213,9 @@ class ServiceWindow:
         pod = self._pod(change.pod, change.version, change.template, rule)
         match change.change:
             case PodChange.READY:
-                pod.ready_ms = to_ms(change.at)
+                # A pod that is ready again, after a restart or a bad moment, is no younger for that.
+                if pod.ready_ms is None or pod.deleted_ms is not None:
+                    pod.ready_ms = to_ms(change.at)
                 pod.deleted_ms = None
             case PodChange.DELETED:
                 pod.deleted_ms = to_ms(change.at)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from detectors.panels import read
 from detectors.windows import ServiceWindow
 from schemas.codec import from_json, to_json
+from schemas.instants import to_ms
 from schemas.keys import EnvironmentName, ServiceName, TemplateHash
-from schemas.observations import LogBatch, LogLine
+from schemas.observations import LogBatch, LogLine, PodChange, PodChanged
 from schemas.samples import Series, Temporality
 from schemas.signals import Field, default_signals
 
@@ -154,3 +155,28 @@ def test_a_window_survives_json_exactly(scene: Scene) -> None:
 def test_a_series_that_nobody_asked_for_leaves_no_trace(scene: Scene, of: Field) -> None:
     scene.say((scene.series("a", of=of), scene.minute(0), 1.0), now=scene.minute(0))
     assert scene.window.pods == {}
+
+
+def changed(scene: Scene, change: PodChange, minute: float, template: str = "5d9c7") -> None:
+    scene.window.pod_changed(
+        PodChanged(
+            environment=EnvironmentName("prod"),
+            service=ServiceName("cart"),
+            pod="web-0",
+            version="1.4.2",
+            template=TemplateHash(template),
+            change=change,
+            at=scene.minute(minute),
+        )
+    )
+
+
+def test_a_pod_that_is_ready_again_is_no_younger_and_one_that_was_replaced_is(scene: Scene) -> None:
+    changed(scene, PodChange.READY, -30)
+    changed(scene, PodChange.READY, 5)
+    (pod,) = scene.window.pods.values()
+    assert pod.born_ms == to_ms(scene.minute(-30))
+    changed(scene, PodChange.DELETED, 6)
+    changed(scene, PodChange.READY, 7)
+    (pod,) = scene.window.pods.values()
+    assert (pod.born_ms, pod.deleted_ms) == (to_ms(scene.minute(7)), None)
