@@ -18,16 +18,16 @@ class Shared:
         self.ledger, self.theirs = ledger, theirs
         self.writes = 0
 
-    def read_back(self, command: Command) -> Progress:
+    def read_back(self, command: Command) -> Progress:  # noqa: ARG002  # the form of an actuator
         return Progress(is_set=False, is_done=False, template=NEW, detail="not set")
 
-    def carry_out(self, command: Command) -> str:
+    def carry_out(self, command: Command) -> str:  # noqa: ARG002  # the form of an actuator
         self.ledger.record(self.theirs)
         require_open()
         self.writes += 1
         return "changed"
 
-    def rehearse(self, command: Command) -> str:
+    def rehearse(self, command: Command) -> str:  # noqa: ARG002  # the form of an actuator
         return "would change"
 
 
