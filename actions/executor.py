@@ -163,19 +163,25 @@ class Executor:
         tries = 0
 
         def act() -> str:
-            nonlocal tries, progress
-            if forbidden := self._forbidden(command):
-                if tries:
-                    # A try that failed may have reached the world all the same.
-                    progress = run.saw(actuator.read_back(command))
-                if progress.is_set:
-                    return "an earlier try had changed it"
-                if progress.is_begun:
-                    raise PermanentActionError(f"{forbidden}; {progress.detail}", progress.log_tail)
-                raise RefusedActionError(f"{forbidden}; {progress.detail}")
-            tries += 1
-            with fenced(lambda: self._require_unreported(command)):
-                return actuator.carry_out(command)
+            nonlocal tries
+            stopped = self._forbidden(command)
+            if not stopped:
+                tries += 1
+                fence = _Fence(lambda: self._require_unreported(command), lambda: self._killed(command))
+                try:
+                    with fenced(fence.ask):
+                        return actuator.carry_out(command)
+                except _KilledError as error:
+                    if fence.passed:
+                        raise PermanentActionError(f"{error}, after a part of it was changed") from error
+                    stopped = str(error)
+            # A try that failed may have reached the world all the same.
+            seen = run.saw(actuator.read_back(command)) if tries else progress
+            if seen.is_set:
+                return "an earlier try had changed it"
+            if seen.is_begun:
+                raise PermanentActionError(f"{stopped}; {seen.detail}", seen.log_tail)
+            raise RefusedActionError(f"{stopped}; {seen.detail}")
 
         changed = self._insist(act, command.expires_at)
         for _ in range(_REPEATS):
@@ -219,12 +225,16 @@ class Executor:
 
     def _forbidden(self, command: Command) -> str:
         """Return why the command must change nothing any more; "" while it may."""
-        if reason := self._kill_switch():
-            return f"{command.kind} of {command.target.key}: the kill switch is on: {reason}"
+        if killed := self._killed(command):
+            return killed
         now = self._clock()
         if now >= command.expires_at:
             return f"the command expired at {command.expires_at}, it is {now}"
         return ""
+
+    def _killed(self, command: Command) -> str:
+        reason = self._kill_switch()
+        return f"{command.kind} of {command.target.key}: the kill switch is on: {reason}" if reason else ""
 
     def _require_unreported(self, command: Command) -> None:
         """Go on when nobody has reported the command.
@@ -279,6 +289,30 @@ class Executor:
                     raise final from error
             self._sleep(wait.total_seconds())
             pause = min(pause * 2, self._patience.longest_retry)
+
+
+class _KilledError(RefusedActionError):
+    """The kill switch came on while a change was being made."""
+
+
+class _Fence:
+    """Asked before each write of a change; counts those that it let through.
+
+    Args:
+        require: Raises when another executor has reported the command.
+        killed: Says why nothing may be written; "" when it may.
+    """
+
+    def __init__(self, require: Callable[[], None], killed: Callable[[], str]) -> None:
+        self._require, self._killed = require, killed
+        self.passed = 0
+
+    def ask(self) -> None:
+        """Let a write through, or raise."""
+        if killed := self._killed():
+            raise _KilledError(killed)
+        self._require()
+        self.passed += 1
 
 
 class _Run:

@@ -24,6 +24,7 @@ from schemas.orders import Command, Outcome
 from schemas.releases import TargetKind
 from schemas.topics import Topic, topic_name
 from streams import clock
+from streams.executor_runbooks import kill_switch, runbook_actuators
 from streams.ingest import dead_letter
 from streams.kafka_log import GroupReader, LogError, LogWriter, Record, TopicTail
 from streams.outcome_ledger import OutcomeLedger
@@ -135,6 +136,7 @@ def run_executor(settings: Settings, keys: KeyRing, stop: Event) -> None:
 
     Raises:
         LogError: Kafka cannot be reached.
+        RunbookFileError: the list of runbooks has mistakes.
     """
     tail = TopicTail(settings.bootstrap, topic_name(Topic.OUTCOMES, settings.prefix))
     ledger = OutcomeLedger(tail, keys)
@@ -145,6 +147,8 @@ def run_executor(settings: Settings, keys: KeyRing, stop: Event) -> None:
         sleep=time.sleep,
         ledger=ledger,
         clusters=frozenset(settings.clusters),
+        runbooks=runbook_actuators(settings),
+        kill_switch=kill_switch(settings),
     )
     try:
         ExecutorService(settings, keys, executor).run(stop)
