@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from schemas.quality import (
     PastBuild,
     RulingKind,
 )
-from tests.actions.quality.building import NOW, asked, loaded, past, ran
+from tests.actions.quality.building import NOW, asked, found, loaded, past, ran
 from tests.actions.quality.examples import CONTRACTS, foreign
 
 SPECIFIED = """
@@ -292,3 +293,11 @@ def test_keptns_total_decides_between_pass_and_warning() -> None:
     assert result.outcome is GateOutcome.FAIL
     lower = parse_objectives(text.replace("90%", "80%").replace("75%", "60%"))
     assert gate(asked(), (ran(login="passed"), loaded(700.0)), (), lower).outcome is GateOutcome.WARN
+
+
+def test_the_documented_file_is_read_and_asks_for_what_is_measured() -> None:
+    page = (Path(__file__).parents[3] / "docs/gate.md").read_text(encoding="utf-8")
+    objectives = parse_objectives(page.partition("```yaml\n")[2].partition("```")[0])
+    result = gate(asked(), (ran(login="passed"), loaded(100.0), found()), (), objectives)
+    assert all(objective.value is not None for objective in result.objectives)
+    assert result.outcome is GateOutcome.PASS
