@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from feature_store.headline import headline, without_reason
+from feature_store.incident_times import times_told
 from feature_store.timeline import timeline
 from feature_store.why import Story
 from feature_store.wording import (
@@ -268,6 +269,8 @@ def actions_told(story: Story) -> Iterator[str]:
         recovery = recoveries.get(command.id)
         if recovery is not None:
             yield from wrapped(sentence(f"{words(recovery.kind).capitalize()}: {recovery.text}"), "    ")
+            if times := times_told(story, recovery, command):
+                yield from wrapped(sentence(times), "    ")
         elif command.kind == "undo":
             yield "    Whether it helped is not judged yet."
 

@@ -30,6 +30,7 @@ VIEWS = (
     "pages",
     "anomalies",
     "failures",
+    "incidents",
     "releases",
 )
 """Views by file name, each after those that it reads; `effects` comes before them all."""

@@ -281,7 +281,16 @@ class Script:
             )
         )
 
-    def recovery(self, kind: RecoveryKind, text: str, *, minute: float) -> "Script":
+    def recovery(
+        self,
+        kind: RecoveryKind,
+        text: str,
+        *,
+        minute: float,
+        first_bad: float | None = None,
+        acted: float | None = None,
+        recovered: float | None = None,
+    ) -> "Script":
         command = self.command_id(CommandKind.UNDO)
         return self._say(
             Recovery(
@@ -293,6 +302,9 @@ class Script:
                 kind=kind,
                 at=self.at(minute),
                 text=text,
+                first_bad_at=None if first_bad is None else self.at(first_bad),
+                acted_at=None if acted is None else self.at(acted),
+                recovered_at=None if recovered is None else self.at(recovered),
             )
         )
 

@@ -50,7 +50,14 @@ def rolled_back_alone() -> Script:
     )
     script.command(UNDO, minute=8)
     script.outcome(UNDO, OutcomeKind.DONE, "dev/cart: template 5d9c7 -> 7f6b9", minute=8.5)
-    script.recovery(RecoveryKind.RECOVERED, "errors 0.21 % before, 4.1 % during, 0.2 % after", minute=12)
+    script.recovery(
+        RecoveryKind.RECOVERED,
+        "errors 0.21 % before, 4.1 % during, 0.2 % after",
+        minute=12,
+        first_bad=5,
+        acted=8.5,
+        recovered=10,
+    )
     return script.closed("rolled back and recovered", minute=12)
 
 
@@ -75,7 +82,11 @@ def held_and_approved() -> Script:
     script.command(UNDO, minute=10, approved_by="ada via cli")
     script.outcome(UNDO, OutcomeKind.DONE, "prod/cart: template 5d9c7 -> 7f6b9", minute=10.5)
     script.recovery(
-        RecoveryKind.NOT_RECOVERED, "errors 0.21 % before, 4.1 % during, 3.8 % after", minute=20.5
+        RecoveryKind.NOT_RECOVERED,
+        "errors 0.21 % before, 4.1 % during, 3.8 % after",
+        minute=20.5,
+        first_bad=5,
+        acted=10.5,
     )
     return script.paged("cart in prod did not recover after the rollback", minute=20.5)
 
