@@ -17,6 +17,7 @@ from actions.actuator import Progress
 from actions.ansible_artifacts import PlaybookEnd, read_artifacts
 from actions.child_programs import Program, run
 from actions.errors import PermanentActionError, RefusedActionError
+from actions.fence import require_open
 from actions.run_folders import Ended, RunFolder, look
 from actions.runbook_list import AnsibleEntry, facts, listed
 from actions.runbook_sources import read_sources, secrets_of
@@ -83,6 +84,7 @@ class AnsiblePlaybooks:
     def _play(self, command: Command, cmdline: str = "") -> PlaybookEnd:
         program, secrets = self._program(command, cmdline)
         folder, what = RunFolder(self._root, command.id), _what(command)
+        require_open()
         folder.begin(what, self._clock())
         (folder.path / "private").mkdir(exist_ok=True, mode=0o700)
         # Those of a run that was cut off are not this one's.

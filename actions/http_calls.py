@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from actions.actuator import Progress
 from actions.errors import PermanentActionError, RefusedActionError, TransientActionError
+from actions.fence import require_open
 from actions.http_door import Answer, HttpDoor, LostAnswerError, found_at
 from actions.run_folders import Begun, Ended, RunFolder
 from actions.runbook_list import PLACEHOLDER, HttpEntry, Poll, facts, listed
@@ -65,6 +66,7 @@ class HttpCalls:
         folder = RunFolder(self._root, command.id)
         with self._door(what, entry) as door:
             is_first = folder.begun() is None
+            require_open()
             folder.begin(what, self._clock())
             try:
                 answer = door.ask(what, method, url, body, **{IDEMPOTENCY_KEY: command.id})

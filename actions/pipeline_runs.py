@@ -18,6 +18,7 @@ from urllib.parse import quote
 from actions.actuator import Progress
 from actions.child_programs import LAST_LINES
 from actions.errors import PermanentActionError
+from actions.fence import require_open
 from actions.http_door import Answer, HttpDoor, found_at
 from actions.run_folders import Ended, RunFolder
 from actions.runbook_list import PipelineEntry, listed
@@ -92,6 +93,7 @@ class Pipelines:
             execution = self._known(door, entry, command, application)
             if not execution:
                 url = f"{_base(entry)}/pipelines/{quote(application, safe='')}/{quote(pipeline, safe='')}"
+                require_open()
                 trigger = {"type": "manual", "correlationId": command.id, "parameters": arguments}
                 answer = door.ask(what, "POST", url, trigger)
                 _require(what, answer)

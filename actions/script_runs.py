@@ -10,6 +10,7 @@ from pathlib import Path
 from actions.actuator import Progress
 from actions.child_programs import Program, ProgramEnd, run
 from actions.errors import PermanentActionError
+from actions.fence import require_open
 from actions.run_folders import Ended, RunFolder, look
 from actions.runbook_list import ScriptEntry, facts, listed
 from actions.runbook_sources import read_sources, secrets_of
@@ -51,6 +52,7 @@ class Scripts:
         """
         program = self._program(command)
         folder = RunFolder(self._root, command.id)
+        require_open()
         folder.begin(_what(command), self._clock())
         end = run(program, command.id, folder.lead)
         ended = Ended(

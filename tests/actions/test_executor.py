@@ -14,6 +14,7 @@ from actions.errors import (
     TransientActionError,
 )
 from actions.executor import Executor, Patience
+from actions.fence import require_open
 from actions.ledger import FileLedger, Ledger, MemoryLedger
 from actions.signing import KeyRing
 from schemas.codec import to_json
@@ -308,6 +309,25 @@ def test_a_try_that_reached_the_world_before_the_kill_switch_came_on_is_found(wo
         OutcomeKind.DONE,
         "an earlier try had changed it; as it is",
     )
+
+
+@pytest.mark.parametrize(("after", "kind"), [(0, OutcomeKind.REFUSED), (1, OutcomeKind.FAILED)])
+def test_a_kill_switch_is_asked_before_each_write_of_a_change(after: int, kind: OutcomeKind) -> None:
+    class TwoWrites(World):
+        writes, is_on = 0, False
+
+        def carry_out(self, command: Command) -> str:
+            for number in range(2):
+                self.is_on = number == after
+                require_open()
+                self.writes += 1
+            return super().carry_out(command)
+
+    two = TwoWrites()
+    outcome = an_executor(two, kill_switch=lambda: "stop" if two.is_on else "").execute(a_command())
+    assert (outcome.kind, two.writes) == (kind, after)
+    assert "the kill switch is on: stop" in outcome.detail
+    assert ("after a part of it was changed" in outcome.detail) == bool(after)
 
 
 def test_what_was_begun_and_may_not_go_on_has_failed_and_was_not_merely_refused(world: World) -> None:
