@@ -23,6 +23,9 @@ from schemas.reports import BuildReport, BuildReported, CoverageReport
 MOST_BUILDS = 50
 """Versions that are kept of a service in an environment. More learns flakiness better and reads slower."""
 
+MOST_BYTES = 128 * 1024 * 1024
+"""Of a service's file, about 50 versions of 16,000 tests; a gate reads it in about two seconds."""
+
 _MOST_RUNS = 50
 """Files of test results that are kept of a version: its shards, and their repetitions."""
 
@@ -71,12 +74,20 @@ class GateHistoryFiles:
     Args:
         folder: Where; made when something is kept.
         most: How many versions of a service are kept.
+        most_bytes: How large a service's file may get; the newest version is kept whatever its size.
         disk: How files are put in place.
     """
 
-    def __init__(self, folder: Path, most: int = MOST_BUILDS, disk: Disk | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        most: int = MOST_BUILDS,
+        most_bytes: int = MOST_BYTES,
+        disk: Disk | None = None,
+    ) -> None:
         self._folder = folder
         self._most = most
+        self._most_bytes = most_bytes
         self._disk = disk or Disk()
 
     def builds(self, environment: EnvironmentName, service: ServiceName) -> tuple[PastBuild, ...]:
@@ -130,7 +141,7 @@ class GateHistoryFiles:
                 if _is_repeat(line, lines):
                     return
                 kept = _bounded([*lines, line], self._most)
-                self._disk.publish(path, b"".join(to_json(entry) + b"\n" for entry in kept))
+                self._disk.publish(path, _written(kept, self._most_bytes))
         except OSError as error:
             raise SettingsError(f"the gate's history {path}: {error.strerror or error}") from error
 
@@ -216,6 +227,22 @@ def _bounded(lines: list[_Line], most: int) -> list[_Line]:
         if line.version in kept and seen[fact] <= (_MOST_RUNS if fact[-1] == "tests" else 1):
             newest_first.append(line if line.version in whole else _without_lines(line))
     return newest_first[::-1]
+
+
+def _written(lines: list[_Line], most_bytes: int) -> bytes:
+    """Return the lines as a file, without the oldest versions where it would be too large."""
+    texts = [(line.version, to_json(line) + b"\n") for line in lines]
+    sizes: dict[str, int] = {}
+    for version, text in texts:
+        sizes[version] = sizes.get(version, 0) + len(text)
+    total = sum(sizes.values())
+    gone = set()
+    for version in list(sizes)[:-1]:
+        if total <= most_bytes:
+            break
+        total -= sizes[version]
+        gone.add(version)
+    return b"".join(text for version, text in texts if version not in gone)
 
 
 def _fact(line: _Line) -> tuple[str, ...]:

@@ -129,6 +129,19 @@ def test_old_versions_go_and_keep_no_line_numbers_before(tmp_path: Path) -> None
     assert [file.covered_count for file in files] == [2, 2]
 
 
+def test_a_file_that_would_grow_too_large_loses_its_oldest_versions(tmp_path: Path) -> None:
+    history = GateHistoryFiles(tmp_path, most_bytes=1000)
+    for number in range(6):
+        history.add_report(run_of(str(number), version=f"1.{number}"))
+        assert (tmp_path / "prod~cart.jsonl").stat().st_size <= 1000
+    versions = [build.version for build in history.builds(PROD, CART)]
+    assert versions[-1] == "1.5"
+    assert 1 < len(versions) < 6
+    tiny = GateHistoryFiles(tmp_path, most_bytes=1)
+    tiny.add_report(run_of("7", version="1.7"))
+    assert [build.version for build in tiny.builds(PROD, CART)] == ["1.7"]
+
+
 def test_a_word_about_an_old_version_takes_nothing_from_the_newest(tmp_path: Path) -> None:
     history = GateHistoryFiles(tmp_path)
     history.add_report(coverage("1.0", "a"))
