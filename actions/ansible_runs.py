@@ -19,7 +19,8 @@ from actions.child_programs import Program, run
 from actions.errors import PermanentActionError, RefusedActionError
 from actions.fence import require_open
 from actions.run_folders import Ended, RunFolder, look
-from actions.runbook_list import AnsibleEntry, facts, listed
+from actions.runbook_calls import facts, listed
+from actions.runbook_list import AnsibleEntry
 from actions.runbook_sources import read_sources, secrets_of
 from schemas.orders import Command
 from schemas.redaction import redact

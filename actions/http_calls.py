@@ -11,7 +11,8 @@ from actions.errors import PermanentActionError, RefusedActionError, TransientAc
 from actions.fence import require_open
 from actions.http_door import Answer, HttpDoor, LostAnswerError, found_at
 from actions.run_folders import Begun, Ended, RunFolder
-from actions.runbook_list import PLACEHOLDER, HttpEntry, Poll, facts, listed
+from actions.runbook_calls import facts, listed
+from actions.runbook_list import PLACEHOLDER, HttpEntry, Poll
 from actions.runbook_sources import read_sources
 from schemas.keys import NO_TEMPLATE
 from schemas.orders import Command

@@ -21,7 +21,8 @@ from actions.errors import PermanentActionError
 from actions.fence import require_open
 from actions.http_door import Answer, HttpDoor, found_at
 from actions.run_folders import Ended, RunFolder
-from actions.runbook_list import PipelineEntry, listed
+from actions.runbook_calls import listed
+from actions.runbook_list import PipelineEntry
 from actions.runbook_sources import read_sources
 from schemas.keys import NO_TEMPLATE
 from schemas.orders import Command

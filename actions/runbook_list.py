@@ -3,11 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from actions.errors import RefusedActionError
-from schemas.orders import Command
+from pydantic import ConfigDict
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
 """Where an argument or a fact stands in a URL or a body."""
@@ -22,6 +21,7 @@ FACTS = (
 )
 """What every runbook is told of its command besides its arguments."""
 
+_STRICT = ConfigDict(extra="forbid")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
@@ -34,6 +34,8 @@ class Argument:
         choices: The only values; empty for any.
         required: Whether a command without it is refused.
     """
+
+    __pydantic_config__ = _STRICT
 
     pattern: str = ""
     choices: tuple[str, ...] = ()
@@ -65,6 +67,8 @@ class Source:
         prefix: Put before it, such as `Bearer `.
     """
 
+    __pydantic_config__ = _STRICT
+
     value: str = ""
     file: str = ""
     variable: str = ""
@@ -93,6 +97,8 @@ class AnsibleEntry:
         repeatable: May be run again when a run was cut off and nobody knows what it did.
     """
 
+    __pydantic_config__ = _STRICT
+
     playbook: str
     inventory: str = ""
     limit: str = ""
@@ -118,6 +124,8 @@ class ScriptEntry:
         file_mib: Size of a file that it may write.
         repeatable: May be run again when a run was cut off and nobody knows what it did.
     """
+
+    __pydantic_config__ = _STRICT
 
     file: str
     arguments: dict[str, Argument] = field(default_factory=dict)
@@ -146,6 +154,8 @@ class Poll:
         id: Where in the first answer the value of `{id}` stands.
         every_s: Seconds between two questions.
     """
+
+    __pydantic_config__ = _STRICT
 
     url: str
     path: str
@@ -182,6 +192,8 @@ class HttpEntry:
         repeatable: The server knows a repeat by its Idempotency-Key, so that a request whose answer was
             lost is sent again; None leaves it to the method.
     """
+
+    __pydantic_config__ = _STRICT
 
     url: str
     method: Literal["GET", "PUT", "POST", "PATCH", "DELETE"] = "POST"
@@ -226,6 +238,8 @@ class PipelineEntry:
         timeout_s: Seconds until one answer must be there.
     """
 
+    __pydantic_config__ = _STRICT
+
     gate: str
     headers: dict[str, Source] = field(default_factory=dict)
     arguments: dict[str, Argument] = field(default_factory=dict)
@@ -245,46 +259,6 @@ class Runbooks:
     scripts: dict[str, ScriptEntry] = field(default_factory=dict)
     http: dict[str, HttpEntry] = field(default_factory=dict)
     pipelines: dict[str, PipelineEntry] = field(default_factory=dict)
-
-
-Entry = TypeVar("Entry", AnsibleEntry, ScriptEntry, HttpEntry, PipelineEntry)
-
-
-def listed(entries: Mapping[str, Entry], command: Command) -> tuple[Entry, dict[str, str]]:
-    """Return the entry that a command names, and its arguments, checked.
-
-    Raises:
-        RefusedActionError: it is not listed, or an argument is not as the list says.
-    """
-    call = command.runbook
-    assert call is not None, "a command of these kinds names a runbook"
-    entry = entries.get(call.name)
-    if entry is None:
-        known = ", ".join(sorted(entries)) or "nothing"
-        raise RefusedActionError(f"{command.kind} {call.name}: it is not listed, expected {known}")
-    declared: Mapping[str, Argument] = entry.arguments
-    for name, value in call.arguments.items():
-        if name not in declared:
-            raise RefusedActionError(
-                f"{command.kind} {call.name}: it takes no argument {name}, expected "
-                f"{', '.join(declared) or 'none'}"
-            )
-        if not declared[name].fits(value):
-            choices = ", ".join(declared[name].choices) or f"what matches {declared[name].pattern}"
-            raise RefusedActionError(
-                f"{command.kind} {call.name}: argument {name} is not as listed, expected {choices}"
-            )
-    for name, argument in declared.items():
-        if argument.required and name not in call.arguments:
-            raise RefusedActionError(f"{command.kind} {call.name}: argument {name} is missing")
-    return entry, dict(call.arguments)
-
-
-def facts(command: Command) -> dict[str, str]:
-    """Return what every runbook is told of its command."""
-    target = command.target
-    said = (command.id, command.environment, command.service)
-    return dict(zip(FACTS, (*said, target.cluster, target.namespace, target.workload), strict=True))
 
 
 def _check_names(arguments: Mapping[str, Argument], environment: Mapping[str, Source]) -> None:

@@ -12,7 +12,8 @@ from actions.child_programs import Program, ProgramEnd, run
 from actions.errors import PermanentActionError
 from actions.fence import require_open
 from actions.run_folders import Ended, RunFolder, look
-from actions.runbook_list import ScriptEntry, facts, listed
+from actions.runbook_calls import facts, listed
+from actions.runbook_list import ScriptEntry
 from actions.runbook_sources import read_sources, secrets_of
 from schemas.orders import Command
 
