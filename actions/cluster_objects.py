@@ -262,7 +262,7 @@ class ObjectReader:
         return JobSeen(
             name=metadata["name"],
             uid=metadata["uid"],
-            owner=_owner(metadata),
+            owner=_owner(metadata) or _cron_job(metadata),
             service=str(labels.get(self._service_label, "")),
             version=str(labels.get(VERSION_LABEL, "")),
             migration=str(marks.get(MIGRATION_LABEL, "")),
@@ -318,6 +318,14 @@ def _owner(metadata: Json) -> Owner | None:
     for one in metadata.get("ownerReferences") or []:
         if one.get("controller"):
             return Owner(kind=str(one.get("kind", "")), name=str(one.get("name", "")))
+    return None
+
+
+def _cron_job(metadata: Json) -> Owner | None:
+    """Return the CronJob that a Job was made from by hand: it owns the Job without being its controller."""
+    for one in metadata.get("ownerReferences") or []:
+        if one.get("kind") == "CronJob":
+            return Owner(kind="CronJob", name=str(one.get("name", "")))
     return None
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actions.cluster_objects import ContainerSeen, Ended, PodSeen
+from actions.cluster_objects import ContainerSeen, Ended, ObjectReader, PodSeen
 from actions.cluster_view import ClusterView
 from actions.failure_book import FailureBook
 from actions.failure_patterns import (
@@ -313,3 +313,12 @@ def test_a_jobs_migration_is_the_service_that_its_label_names() -> None:
     (begun,) = FailureBook().examine(view, failed.created_at + HOUR)
     assert isinstance(begun, FailureSeen)
     assert begun.failure.service == "cart"
+
+
+def test_a_job_that_names_its_cron_job_without_being_controlled_by_it_is_a_run_of_it() -> None:
+    thing = recorded("jobs", "migrate-1")[-1]["object"]
+    (owner,) = thing["metadata"]["ownerReferences"]
+    # As our own verb makes it: the CronJob is not to count or remove what it did not start.
+    uncontrolled = {name: value for name, value in owner.items() if name != "controller"}
+    ours = {**thing, "metadata": {**thing["metadata"], "ownerReferences": [uncontrolled]}}
+    assert ObjectReader().job(ours) == ObjectReader().job(thing)
