@@ -3,13 +3,16 @@
 `python -m bench.pairs --data DIR [--verdicts FILE]` prints one JSON object: per cell the share of releases
 that were rolled back and the median minute. Every run goes through the product's own windows and looks under
 the shipped rule for pairs; a release is rolled back at its first harmful verdict. Without `labels.csv` the
-figures are null. `--runs N --seed S` judges the harder cells of `bench.pairs_cells` instead of a folder.
+figures are null. `--runs N --seed S` judges the harder cells of `bench.pairs_cells` instead of a folder;
+with `--after M`, releases that are judged healthy are watched on for M minutes, beside their baseline or,
+with `--promoted`, everywhere and without any.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -38,14 +41,21 @@ _ENVIRONMENT, _SERVICE = EnvironmentName("bench"), ServiceName("pairs")
 _MINUTE_MS = 60_000
 
 
-def _columns(name: str, signal: PairSignal, run: PairRun) -> Iterator[tuple[Series, Floats]]:
-    """Yield the series of one signal with their values; the canary's pod changes its version at minute 0."""
-    live = np.arange(len(signal.canary)) + run.first >= 0
+def _columns(
+    name: str, signal: PairSignal, run: PairRun, promoted: int | None
+) -> Iterator[tuple[Series, Floats]]:
+    """Yield the series of one signal with their values; pods change their version when they get it."""
+    minutes = np.arange(len(signal.canary)) + run.first
+    live = minutes >= 0
+    after = np.zeros_like(live) if promoted is None else minutes >= promoted
     for pod, version, mask, values, requests in (
         ("canary", "1", ~live, signal.canary, signal.canary_requests),
         ("canary", "2", live, signal.canary, signal.canary_requests),
-        ("baseline", "1", np.ones_like(live), signal.baseline, signal.baseline_requests),
+        ("baseline", "1", ~after, signal.baseline, signal.baseline_requests),
+        ("baseline", "2", after, signal.baseline, signal.baseline_requests),
     ):
+        if not mask.any():
+            continue
         kind = Temporality.DELTA if signal.is_count else Temporality.GAUGE
         told = {name: values, f"{name}.requests": requests} if signal.is_count else {name: values}
         for metric, column in told.items():
@@ -53,9 +63,14 @@ def _columns(name: str, signal: PairSignal, run: PairRun) -> Iterator[tuple[Seri
             yield series, np.where(mask, column, np.nan)
 
 
-def batches(run: PairRun) -> Iterator[tuple[int, SampleBatch]]:
-    """Yield a run as one batch of its quiet minutes, then one a live minute, each with its last minute."""
-    columns = [pair for name, signal in run.signals.items() for pair in _columns(name, signal, run)]
+def batches(run: PairRun, promoted: int | None = None) -> Iterator[tuple[int, SampleBatch]]:
+    """Yield a run as one batch of its quiet minutes, then one a live minute, each with its last minute.
+
+    Args:
+        run: The release.
+        promoted: Minute in which the baseline's pod gets the new version, too; None for never.
+    """
+    columns = [pair for name, signal in run.signals.items() for pair in _columns(name, signal, run, promoted)]
     series = tuple(each for each, _ in columns)
     table = np.array([values for _, values in columns])
     live = range(-run.first, run.minutes)
@@ -76,7 +91,9 @@ def batches(run: PairRun) -> Iterator[tuple[int, SampleBatch]]:
         )
 
 
-def judge_run(run: PairRun, rule: Rule, rule_digest: str) -> tuple[int, str] | None:
+def judge_run(
+    run: PairRun, rule: Rule, rule_digest: str, promoted: int | None = None
+) -> tuple[int, str] | None:
     """Return how many live minutes a rollback took and the signal that called for it; None without one."""
     window = ServiceWindow()
     release = Release(
@@ -87,7 +104,7 @@ def judge_run(run: PairRun, rule: Rule, rule_digest: str) -> tuple[int, str] | N
         started_at=START,
     )
     watch = None
-    for minute, batch in batches(run):
+    for minute, batch in batches(run, promoted):
         now = START + timedelta(minutes=minute + 1)
         window.add_samples(batch, rule, now)
         if watch is None:
@@ -99,16 +116,28 @@ def judge_run(run: PairRun, rule: Rule, rule_digest: str) -> tuple[int, str] | N
     return None
 
 
-def judge(runs: Iterable[PairRun], by: str = JUDGES[0]) -> Iterator[dict[str, Any]]:
-    """Yield what the shipped rule for pairs, or a baseline, says of each run, as the verdicts file has it."""
+def judge(
+    runs: Iterable[PairRun], by: str = JUDGES[0], after: int | None = None, is_promoted: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Yield what the shipped rule for pairs, or a baseline, says of each run, as the verdicts file has it.
+
+    Args:
+        runs: The releases.
+        by: Who judges.
+        after: Minutes of aftercare; None for the rule's own.
+        is_promoted: The new version runs everywhere once its watch is over.
+    """
     rules: dict[tuple[tuple[tuple[str, bool], ...], int], tuple[Rule, str]] = {}
     for run in runs:
         kinds = tuple((name, signal.is_count) for name, signal in run.signals.items())
         key = kinds, run.first + run.minutes
         if key not in rules:
             rule = rule_for(by, dict(kinds), run.first + run.minutes)
+            if after is not None:
+                rule = replace(rule, judge=replace(rule.judge, after=timedelta(minutes=after)))
             rules[key] = rule, digest(rule)
-        found = judge_run(run, *rules[key])
+        promoted = rules[key][0].judge.watch // timedelta(minutes=1) if is_promoted else None
+        found = judge_run(run, *rules[key], promoted)
         yield {
             "run": run.run,
             "rolled_back": found is not None,
@@ -142,11 +171,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1, help="what the harder cells are drawn from")
     parser.add_argument("--cell", help="only the harder cells whose name has this in it")
     parser.add_argument("--judge", choices=JUDGES, default=JUDGES[0], help="the others are baselines")
+    parser.add_argument("--after", type=int, help="with --runs: minutes that healthy releases are watched on")
+    parser.add_argument(
+        "--promoted", action="store_true", help="with --after: without a baseline from then on"
+    )
     given = parser.parse_args(arguments)
     started = Started()
     cells: dict[int, str] | None
     if given.runs is not None:
-        made = hard_cells(given.runs, given.seed, given.cell or "")
+        made = hard_cells(given.runs, given.seed, given.cell or "", given.after or 0)
         runs, cells = [run for _, run in made], {run.run: cell for cell, run in made}
     else:
         try:
@@ -155,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
             parser.error(str(error))
         runs = list(runs_of(rows))
     lines = []
-    for line in judge(runs, given.judge):
+    for line in judge(runs, given.judge, given.after, given.promoted):
         lines.append(line)
         if len(lines) % 100 == 0:
             print(f"{len(lines)} of {len(runs)} releases", file=sys.stderr)

@@ -98,15 +98,17 @@ CELLS: dict[str, Cell] = {
 """By name, as the report shows them."""
 
 
-def hard_cells(runs: int, seed: int, named: str = "") -> list[tuple[str, PairRun]]:
+def hard_cells(runs: int, seed: int, named: str = "", longer: int = 0) -> list[tuple[str, PairRun]]:
     """Return so many releases of each cell whose name has `named` in it, with the cell's name.
 
-    A cell's releases are the same whichever other cells are asked for.
+    Each lasts so many minutes `longer` than its cell says. A cell's releases are the same whichever other
+    cells are asked for.
     """
     made: list[tuple[str, PairRun]] = []
     for number, (name, cell) in enumerate(CELLS.items()):
         if named not in name:
             continue
+        cell = replace(cell, live=cell.live + longer)
         random = np.random.default_rng([seed, number])
         made += [(name, replace(release(cell, random), run=len(made) + run)) for run in range(runs)]
     return made

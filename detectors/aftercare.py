@@ -33,7 +33,7 @@ ROUND = timedelta(minutes=10)
 more, and each gets less of the budget."""
 
 LEAST_INTERVALS = 10
-"""A round has so many intervals at least."""
+"""A round has so many intervals at least, if the window keeps as many."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +69,9 @@ def aftercare_of(case: Case) -> Aftercare | None:
 
 
 def _intervals(rule: Rule) -> int:
-    return max(ROUND // rule.judge.interval, LEAST_INTERVALS)
+    """Return the length of a round: the window keeps two of them beside the quiet time."""
+    longest = (rule.judge.watch + rule.gate.recovery) // (2 * rule.judge.interval)
+    return max(min(max(ROUND // rule.judge.interval, LEAST_INTERVALS), longest), 1)
 
 
 def budget_left(case: Case) -> float:
@@ -95,7 +97,7 @@ def round_of(aftercare: Aftercare, window: ServiceWindow, rule: Rule, end: int) 
         end: First interval that is not known yet.
     """
     length = _intervals(rule)
-    start = aftercare.began + max(end - 1 - aftercare.began, 0) // length * length
+    start = max(aftercare.began + max(end - 1 - aftercare.began, 0) // length * length, window.floor)
     quiet_end = max(start - length, window.floor)
     quiet = max(quiet_end - rule.judge.quiet // rule.judge.interval, window.floor)
     return Span(quiet=quiet, start=start, end=max(end, start), gap=start - quiet_end)

@@ -107,7 +107,8 @@ class Verdict:
     Attributes:
         id: Derived from release and ordinal.
         ordinal: 1 for the release's first verdict; a later one replaces it.
-        is_final: The watch is over; no later verdict follows unless the service's recovery is watched.
+        is_final: The watch is over; no later verdict follows but a harmful one, which is final as well, where
+            damage begins in the aftercare of a healthy release.
         confidence: 1 - anytime-valid p-value for HARMFUL, in [0, 1); 0 for ways not to know.
         alpha: The release's false-rollback budget that the confidence is held against.
         reasons: Sentences, strongest first; never empty.

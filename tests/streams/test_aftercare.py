@@ -215,3 +215,35 @@ def test_damage_is_dated_back_into_the_round_in_which_it_began() -> None:
     serve(world, WATCH, 46, new="defg")
     heard = serve(world, 46, 60, new="defg", mean_s=1.0)
     assert said(heard, VerdictReached)[0].verdict.first_bad_at == minute(46)
+
+
+def test_rounds_fit_into_what_a_short_watch_keeps() -> None:
+    """A demonstration's settings: half a minute of watching, five seconds an interval."""
+    judge = JudgeSettings(
+        interval=timedelta(seconds=5),
+        watch=timedelta(seconds=40),
+        min_watch=timedelta(seconds=20),
+        quiet=timedelta(minutes=1),
+        lateness=timedelta(seconds=1),
+        after=timedelta(hours=1),
+    )
+    gate = GateSettings(rollback=Autonomy.ALONE, recovery=timedelta(minutes=1))
+    world = World(Policy(rules={"*/*": Rule(judge=judge, gate=gate)}))
+
+    def seconds(first: int, end: int, old: str = "", new: str = "", errors: float = 1) -> list[Effect]:
+        heard: list[Effect] = []
+        for number in range(first, end, 5):
+            at = minute(0) + timedelta(seconds=number + 5)
+            samples = [entry for pod in old for entry in requests(pod, at, errors=1)]
+            samples += [entry for pod in new for entry in requests(pod, at, errors=errors, template=NEW)]
+            heard += world.serve(samples)
+            heard += world.tick(at + timedelta(seconds=1))
+        return heard
+
+    seconds(-120, 0, old="abc")
+    world.put("dev/cart", a_release())
+    assert kinds(seconds(0, 45, old="abc", new="d"))[-1] is VerdictKind.HEALTHY
+    assert not kinds(seconds(45, 600, new="defg"))
+    heard = seconds(600, 660, new="defg", errors=60)
+    assert kinds(heard)[:1] == [VerdictKind.HARMFUL]
+    assert said(heard, VerdictReached)[0].verdict.first_bad_at == minute(10)

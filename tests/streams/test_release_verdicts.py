@@ -81,6 +81,14 @@ def test_a_release_is_what_its_newest_verdict_says(kind: VerdictKind) -> None:
     assert from_json(ReleaseVerdict, answer.content).confidence == newest.confidence
 
 
+def test_damage_in_the_aftercare_replaces_a_final_verdict() -> None:
+    start = deployed("r1")
+    healthy = judged(start.release, VerdictKind.HEALTHY, ordinal=2)
+    harmful = judged(start.release, VerdictKind.HARMFUL, ordinal=3)
+    told = ask(knowing(start, healthy, harmful, healthy)).json()
+    assert (told["verdict"], told["is_final"], told["ordinal"]) == ("harmful", True, 3)
+
+
 def test_a_deploy_that_nothing_is_held_of_yet_is_inconclusive() -> None:
     told = ask(knowing(deployed("r1"))).json()
     assert (told["verdict"], told["is_final"], told["at"]) == ("inconclusive", False, None)
