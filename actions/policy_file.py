@@ -30,6 +30,7 @@ from schemas.errors import SettingsError
 from schemas.freeze_windows import FreezeWindow
 from schemas.kayenta import KayentaSettings
 from schemas.keys import EnvironmentName, ServiceName
+from schemas.levels import LevelRule
 from schemas.policy import (
     GateSettings,
     JudgeMethod,
@@ -49,6 +50,8 @@ _KNOWN_KEYS = {
     "freezes": [field.name for field in fields(FreezeWindow)],
     "target": [field.name for field in fields(TargetPattern)],
     "traffic": [field.name for field in fields(Selector)],
+    "levels": [field.name for field in fields(LevelRule)],
+    "reading": [field.name for field in fields(Selector)],
     "events": [field.name for field in fields(Selector)],
     "exposure": [field.name for field in fields(Selector)],
 }
@@ -123,6 +126,11 @@ def explain_policy(policy: Policy, environment: EnvironmentName, service: Servic
         f"signals.{signal.name} = {signal.kind}, bad {signal.direction}, margin {signal.margin_ratio:g} "
         f"or {signal.margin_floor:g} {signal.unit}, share {signal.share:g}{_bound(signal)}"
         for signal in rule.signals
+    ]
+    lines += [
+        f"levels.{level.name} = {level.pattern} from {level.above:g} of {level.reading.metric} on, for "
+        f"{level.lasting} on {100 * level.share:g} % of the pods"
+        for level in rule.levels
     ]
     lines.append(f"traffic = {rule.traffic.field} of {rule.traffic.metric}")
     lines.append(f"target = {target.kind} {target.key}")

@@ -178,6 +178,11 @@ def matcher(rule: Rule) -> Matcher:
     return _matcher(tuple(dict.fromkeys(asked)), tuple(dict.fromkeys(by_route)))
 
 
+def level_matcher(rule: Rule) -> Matcher:
+    """Return the matcher of a rule's levels; they are kept apart from what a service itself says."""
+    return _matcher(tuple(dict.fromkeys(one.reading for one in rule.levels)), ())
+
+
 @lru_cache(maxsize=256)
 def _matcher(selectors: tuple[Selector, ...], by_route: tuple[Selector, ...]) -> Matcher:
     patterns = tuple(_pattern(selector) for selector in selectors)

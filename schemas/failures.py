@@ -86,17 +86,20 @@ def failure_id(
     target: Target,
     template: TemplateHash,
     since: datetime,
+    about: str = "",
 ) -> str:
     """Return the id of the failure that began so: readable, safe in URLs and file names.
+
+    `about` tells apart what the rest does not, such as two levels of one pattern.
 
     >>> from schemas.releases import TargetKind
     >>> cart = Target(kind=TargetKind.DEPLOYMENT, cluster="default", namespace="prod", workload="cart")
     >>> at = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
     >>> prod, service = EnvironmentName("prod"), ServiceName("cart")
     >>> failure_id(prod, service, FailurePattern.CRASH_LOOP, cart, TemplateHash("5d9c7"), at)
-    'prod-cart-crash-loop-e4f10d1a'
+    'prod-cart-crash-loop-1f09c2a6'
     """
     began = since.astimezone(UTC).isoformat()
-    parts = (environment, service, pattern, target.kind, target.key, template, began)
-    readable = "-".join(_UNSAFE.sub("-", part) for part in parts[:3])
-    return f"{readable}-{derived_id('failure', *parts)[:8]}"
+    told = [environment, service, pattern, target.kind, target.key, template, began, about]
+    readable = "-".join(_UNSAFE.sub("-", part) for part in (environment, service, pattern))
+    return f"{readable}-{derived_id('failure', *told)[:8]}"

@@ -14,6 +14,7 @@ from schemas.durations import Duration, PositiveDuration
 from schemas.freeze_windows import FreezeWindow
 from schemas.kayenta import KayentaSettings
 from schemas.keys import EnvironmentName, ServiceName
+from schemas.levels import LevelRule, default_levels
 from schemas.playbooks import PlaybookSpec
 from schemas.releases import Target, TargetKind
 from schemas.signals import Selector, Signal, default_signals, requests_selector
@@ -174,6 +175,7 @@ class Rule:
     signals: tuple[Signal, ...] = field(default_factory=default_signals)
     traffic: Selector = field(default_factory=requests_selector)
     target: TargetPattern = field(default_factory=TargetPattern)
+    levels: tuple[LevelRule, ...] = field(default_factory=default_levels)
 
     def __post_init__(self) -> None:
         names = [signal.name for signal in self.signals]
@@ -181,6 +183,9 @@ class Rule:
             raise ValueError(f"signals are {', '.join(names)}, expected each name once")
         if not any(signal.share > 0 for signal in self.signals):
             raise ValueError("no signal has a share above 0, expected at least one that can convict")
+        levels = [level.name for level in self.levels]
+        if len(set(levels)) != len(levels):
+            raise ValueError(f"levels are {', '.join(levels)}, expected each name once")
         for name in (*self.judge.kayenta.critical, *self.judge.kayenta.must_have_data):
             if name not in names:
                 raise ValueError(f"kayenta names the signal {name}, expected one of {', '.join(names)}")

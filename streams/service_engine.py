@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
-from detectors import anomalies
+from detectors import anomalies, high_levels
 from detectors.anomalies import AnomalyWatch
+from detectors.high_levels import HighLevels
 from detectors.history_memory import PastMemory, learn, record_of
 from detectors.recovery import Action, Fared, judge_recovery
 from detectors.watch import Look, ReleaseWatch, look, open_watch
@@ -88,6 +89,7 @@ class ServiceState:
         failed: What judging it failed with, when that was said last; "" when it never did.
         past: What is remembered of its earlier days and good releases.
         levels: What is usual while no release is under watch.
+        high: Gauges that must not be too high.
     """
 
     environment: EnvironmentName
@@ -103,11 +105,12 @@ class ServiceState:
     failed: str = ""
     past: PastMemory = field(default_factory=PastMemory)
     levels: AnomalyWatch = field(default_factory=AnomalyWatch)
+    high: HighLevels = field(default_factory=HighLevels)
 
     @property
     def is_waiting(self) -> bool:
         """Return whether the passing of time alone may make it say something."""
-        return bool(self.open or self.recoveries or self.window.pods)
+        return bool(self.open or self.recoveries or self.window.pods or self.high.is_waiting)
 
 
 def new_service(environment: EnvironmentName, service: ServiceName) -> ServiceState:
@@ -119,7 +122,9 @@ def new_service(environment: EnvironmentName, service: ServiceName) -> ServiceSt
 def add_samples(state: ServiceState, batch: SampleBatch, rule: Rule, now: datetime | None) -> None:
     """Take a sample batch in."""
     if len(batch):
-        state.window.add_samples(batch, rule, now or from_ms(int(batch.times_ms.max())))
+        at = now or from_ms(int(batch.times_ms.max()))
+        state.window.add_samples(batch, rule, at)
+        high_levels.take(state.high, batch, rule, at)
         if now is not None:
             _learn(state, rule, now)
 
@@ -227,6 +232,8 @@ def tick(state: ServiceState, rule: Rule, digest: str, now: datetime) -> Iterato
         anomalies.skip(state.levels, state.window, rule, now)
     else:
         yield from anomalies.watch(state.levels, state.window, rule, state.environment, state.service, now)
+    target = rule.target.target(state.environment, state.service)
+    yield from high_levels.look(state.high, rule, state.environment, state.service, target, now)
 
 
 def failed(state: ServiceState, error: str, now: datetime) -> list[Said]:
