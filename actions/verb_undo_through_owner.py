@@ -7,13 +7,16 @@ from datetime import datetime, timedelta
 
 from actions.actuator import Progress
 from actions.errors import ActionError, HandedOverError, TransientActionError
+from actions.helm_program import Helm
+from actions.helm_rollback import Release, read_release, roll_back
 from actions.kubernetes_api import KubernetesApi
 from actions.kubernetes_objects import Json
 from actions.kubernetes_resources import DEPLOYMENTS, ROLLOUTS, WORKLOADS
 from actions.kubernetes_verb import Verb, what
 from actions.owner_objects import Owner, read_again
 from actions.ownership import ARGO_CD_NAMESPACE, LEASE, Owned, find_owner, is_spared
-from actions.sync_lease import is_ours, leave, note_of, pause, paused_sync
+from actions.revert_requests import RevertRequests, by_hand
+from actions.sync_lease import is_ours, leave, note_link, note_of, pause, paused_sync
 from schemas.orders import Command
 from schemas.releases import TargetKind
 from schemas.verbs import OwnerKind, Ownership
@@ -28,11 +31,15 @@ class OwnerSettings:
             source still wants the bad revision.
         argo_cd: Namespace of Argo CD's own Applications.
         clock: Returns the present instant, aware; None where nobody waits for an owner to see its pause.
+        helm: Rolls releases back; None where there is no such program.
+        reverts: Opens requests to revert what was undone; None where there are no credentials.
     """
 
     lease: timedelta = LEASE
     argo_cd: str = ARGO_CD_NAMESPACE
     clock: Callable[[], datetime] | None = None
+    helm: Helm | None = None
+    reverts: RevertRequests | None = None
 
 
 ACKNOWLEDGED_WITHIN = timedelta(seconds=30)
@@ -65,7 +72,8 @@ class UndoThroughOwner:
         owned = self._owned(command, thing)
         if owned is None:
             return replace(progress, ownership=Ownership(owner=OwnerKind.NOBODY))
-        ownership = _ownership(command, owned, thing)
+        release = self._release(command, owned)
+        ownership = _of_release(command, release) if release else _ownership(command, owned, thing)
         progress = replace(progress, ownership=ownership)
         if not ownership.paused:
             return progress
@@ -93,12 +101,18 @@ class UndoThroughOwner:
             return self._undo.carry_out(command, is_rehearsal=is_rehearsal)
         # What is refused must be so before anybody is paused for it.
         text = self._undo.carry_out(command, is_rehearsal=True)
+        release = self._release(command, owned)
+        if release and release.history and self._settings.helm is not None:
+            return roll_back(
+                self._api, self._settings.helm, command, release, self._undo, is_rehearsal=is_rehearsal
+            )
         acting = _acting(owned, thing)
         if not acting:
             done = text if is_rehearsal else self._undo.carry_out(command)
-            return f"{done}; {_ownership(command, owned, thing).drift}"
+            ownership = _of_release(command, release) if release else _ownership(command, owned, thing)
+            return f"{done}; {ownership.drift}"
         if owned.held_by:
-            raise self._handed_over(command, owned)
+            raise self._handed_over(command, owned, is_rehearsal=is_rehearsal)
         if is_rehearsal:
             return "; ".join((*self._paused(command, acting, is_rehearsal=True), text))
         with self._leaving(command, acting):
@@ -106,7 +120,7 @@ class UndoThroughOwner:
             done = self._undo.carry_out(command)
             if busy := _busy(command, [read_again(self._api, what(command), one) for one in acting]):
                 raise TransientActionError(f"{what(command)}: {busy}")
-        return "; ".join((*pauses, done))
+        return "; ".join((*pauses, done, self._follow_up(command, owned, acting[-1])))
 
     def _paused(self, command: Command, acting: tuple[Owner, ...], *, is_rehearsal: bool) -> tuple[str, ...]:
         clock = self._settings.clock
@@ -152,15 +166,47 @@ class UndoThroughOwner:
                 raise error from None
             raise
 
-    def _handed_over(self, command: Command, owned: Owned) -> HandedOverError:
+    def _release(self, command: Command, owned: Owned) -> Release | None:
+        """Return the release of Helm that owns the workload; None where something else does."""
+        if owned.trace.owner is not OwnerKind.HELM:
+            return None
+        if self._settings.helm is None or command.target.kind is TargetKind.ROLLOUT:
+            # A Rollout is taken back by its own controller: a rollback would walk through all of its steps.
+            return Release(trace=owned.trace, history=())
+        return read_release(self._api, command, owned.trace)
+
+    def _follow_up(self, command: Command, owned: Owned, paused: Owner) -> str:
+        """Ask for a revert, once; return what is asked for, or left to people."""
+        text, link = self._requested(command, owned)
+        if link:
+            note_link(self._api, what(command), paused, command, link)
+        return text
+
+    def _requested(self, command: Command, owned: Owned) -> tuple[str, str]:
+        """Return what is asked for at the source, or left to people, and the address of the request."""
+        owner, name = owned.owners[-1], what(command)
+        try:
+            source = owner.tool.source(self._api, name, owner.body)
+            if self._settings.reverts is None:
+                return by_hand(source), ""
+            link = self._settings.reverts.open(command, owned.title, source)
+        except ActionError as error:
+            # The undo is done, or left to people: it does not fail for want of a request.
+            return f"no revert is requested: {error}", ""
+        return f"revert requested: {link}", link
+
+    def _handed_over(self, command: Command, owned: Owned, *, is_rehearsal: bool) -> HandedOverError:
+        request, link = ("", "") if is_rehearsal else self._requested(command, owned)
         ownership = Ownership(
             owner=owned.trace.owner,
             name=owned.title,
             strategy=f"nothing is touched: {owned.held_by} would take a pause of {owned.title} back",
             drift=f"it still runs what revision {_applied(owned)} of {owned.title} says",
+            link=link,
         )
-        text = f"{what(command)}: {ownership.strategy}; revert {_applied(owned)} in its source"
-        return HandedOverError(text, ownership)
+        return HandedOverError(
+            f"{what(command)}: {ownership.strategy}; {request or ownership.drift}", ownership
+        )
 
     def _owned(self, command: Command, thing: Json) -> Owned | None:
         return find_owner(self._api, what(command), thing, self._settings.argo_cd)
@@ -221,9 +267,18 @@ def _ownership(command: Command, owned: Owned, thing: Json) -> Ownership:
     )
 
 
+def _of_release(command: Command, release: Release) -> Ownership:
+    """Return what follows from a release of Helm, which does nothing by itself."""
+    newest = release.rolled_back_since(command.issued_at)
+    if newest is not None:
+        strategy, drift = f"{release.title} was rolled back, as revision {newest.number}", ""
+    else:
+        strategy = f"undone in the cluster, without Helm: {release.title} may bring the bad template in again"
+        drift = f"template {command.template} is in the cluster alone, {release.title} does not know of it"
+    return Ownership(owner=OwnerKind.HELM, name=release.title, strategy=strategy, drift=drift)
+
+
 def _why_plain(owned: Owned, thing: Json) -> str:
-    if not owned.owners:
-        return f"undone in the cluster, until the next upgrade of {owned.title}"
     if is_spared(thing):
         return f"undone in the cluster: the object tells {owned.title} to leave it alone"
     if owned.owners[-1].is_automatic:
@@ -232,8 +287,6 @@ def _why_plain(owned: Owned, thing: Json) -> str:
 
 
 def _applied(owned: Owned) -> str:
-    """Return the revision that an owner brought in last; "" for Helm, whose numbers are no source's."""
-    if not owned.owners:
-        return ""
+    """Return the revision that an owner brought in last."""
     owner = owned.owners[-1]
     return owner.tool.applied(owner.body)

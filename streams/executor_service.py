@@ -164,11 +164,12 @@ def _actuators(settings: Settings) -> Mapping[TargetKind, Actuator]:
     try:
         from actions.kubernetes_api import KubernetesApi
         from actions.kubernetes_targets import SERVED, KubernetesTargets
+        from streams.gitops import owners_of
     except ImportError:
         logger.warning("no Kubernetes client, expected the extra suture[kubernetes]: clusters are not served")
         return found
     try:
-        cluster = KubernetesTargets(KubernetesApi.connect())
+        cluster = KubernetesTargets(KubernetesApi.connect(), owners_of(settings.gitops))
     except PermanentActionError as error:
         logger.warning("no cluster: only local processes are served", extra={"reason": str(error)})
         return found
