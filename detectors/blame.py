@@ -176,7 +176,7 @@ def _suspect(suspicion: Suspicion, around: _Around) -> Suspect:
         parts.append(f"which may come from {called} that it calls")
     parts = parts or ["nothing speaks against it"]
     if around.older:
-        parts.append(explanation(around.older))
+        parts.append(explanation(around.older, suspicion))
     elif around.newer:
         parts.append(corroboration(around.newer, suspicion))
     return Suspect(

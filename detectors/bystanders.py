@@ -4,6 +4,9 @@ Damage comes up the call graph. What was bad below a release before the release 
 suffer from: it explains the release's damage, and a human has to look. What turns bad above a release after
 it began is what a bad release would do to its callers: that corroborates, and convicts nobody.
 
+A release in its aftercare was well once, so what its pods suffer from may have begun below it since: any
+damage there that is no newer than its own explains it.
+
 A service without a release tells of its damage as an anomaly, once, and not of its end. So damage below
 explains what begins within a watch's length after it was told, and is blind to a recovery in between.
 """
@@ -45,9 +48,15 @@ def explaining(suspicion: Suspicion, damages: Sequence[Damage], calls: Graph) ->
     return _by_service(
         damage.anomaly
         for damage in damages
-        if damage.anomaly.since + DATED <= suspicion.started_at < damage.explains_until
-        and _is_above(suspicion.service, damage.anomaly.service, calls)
+        if _is_older(damage, suspicion) and _is_above(suspicion.service, damage.anomaly.service, calls)
     )
+
+
+def _is_older(damage: Damage, suspicion: Suspicion) -> bool:
+    if not suspicion.is_aftercare:
+        return damage.anomaly.since + DATED <= suspicion.started_at < damage.explains_until
+    onset = suspicion.onset or suspicion.at
+    return damage.anomaly.since <= onset + DATED and onset < damage.explains_until
 
 
 def corroborating(
@@ -75,14 +84,17 @@ def corroborating(
     )
 
 
-def explanation(found: Sequence[Anomaly]) -> str:
-    """Return in words that damage below a release is older than it.
+def explanation(found: Sequence[Anomaly], suspicion: Suspicion) -> str:
+    """Return in words that damage below a release is older than it, or than its own.
 
     Args:
         found: At least one.
+        suspicion: The release's.
     """
+    when = "no later than it did" if suspicion.is_aftercare else "before it began"
     told = " and ".join(f"{item.service} (since {item.since:%H:%M})" for item in found[:MOST_NAMED])
-    return f"which may come from {told} that it calls and that was bad before it began"
+    was_bad = "turned bad" if suspicion.is_aftercare else "was bad"
+    return f"which may come from {told} that it calls and that {was_bad} {when}"
 
 
 def corroboration(found: Sequence[Anomaly], suspicion: Suspicion) -> str:

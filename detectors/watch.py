@@ -303,6 +303,7 @@ def _suspicion(watch: ReleaseWatch, case: Case, said: tuple[Finding, ...]) -> Su
         onset=onset,
         predates=watch.convicted_at is None and best is not None and best.predates,
         callers=callers_of(case.window, case.rule),
+        is_aftercare=case.is_aftercare,
     )
 
 

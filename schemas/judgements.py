@@ -152,6 +152,7 @@ class Suspicion:
         onset: Start of the first damaged interval; None without damage.
         predates: Damage began before the release, or hits old and new pods alike.
         callers: Services that are seen to call this one.
+        is_aftercare: It was judged healthy, so damage that began since is not held against its beginning.
     """
 
     release: ReleaseId
@@ -165,6 +166,7 @@ class Suspicion:
     onset: AwareDatetime | None = None
     predates: bool = False
     callers: tuple[str, ...] = ()
+    is_aftercare: bool = False
 
 
 class RecoveryKind(StrEnum):

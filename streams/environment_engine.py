@@ -178,9 +178,11 @@ def verdict_reached(
         return
     _, rule = policy.rule(state.environment, event.release.service)
     has_neighbours = any(other.release.service != event.release.service for other in _concurrent(state, now))
+    # In its aftercare a release may have no stable pods left to tell its damage from that of what it calls.
+    waits = has_neighbours or event.suspicion.is_aftercare
     if candidate.due_at is None:
-        candidate.due_at = now + (rule.gate.blame_wait if has_neighbours else timedelta(0))
-    if not has_neighbours:
+        candidate.due_at = now + (rule.gate.blame_wait if waits else timedelta(0))
+    if not waits:
         yield from _settle_blame(state, policy, digest, now)
 
 

@@ -152,3 +152,20 @@ def test_damage_elsewhere_never_makes_blame_of_a_lone_release_clear(own: float, 
     known = [suspicion("a", own=own)]
     damages = [damage("down", minute, ("a",)) for minute in since]
     assert rank(known).is_clear or not rank(known, damages).is_clear
+
+
+def in_aftercare(name: str, onset: int) -> Suspicion:
+    cared_for = replace(suspicion(name, own=40.0), is_aftercare=True)
+    return replace(cared_for, onset=AT + timedelta(minutes=onset))
+
+
+def test_damage_below_a_release_in_its_aftercare_explains_it_when_it_is_no_newer_than_its_own() -> None:
+    for since in (40, 49, 50, 51):
+        ranking = rank([in_aftercare("web", onset=50)], [damage("stock", since=since, callers=("web",))])
+        assert not ranking.is_clear
+        assert "that it calls and that turned bad no later than it did" in ranking.why
+
+
+def test_damage_below_a_release_in_its_aftercare_that_is_newer_than_its_own_explains_nothing() -> None:
+    newer = damage("stock", since=52, callers=("web",))
+    assert rank([in_aftercare("web", onset=50)], [newer]).is_clear

@@ -11,10 +11,11 @@ from schemas.effects import Effect
 from schemas.judgements import Evidence, Recovery, RecoveryKind, VerdictKind
 from schemas.keys import ReleaseId
 from schemas.observations import ReleaseClosed, ReleaseOpened, VerdictReached
-from schemas.orders import Command, CommandKind, Page
+from schemas.orders import Command, CommandKind, Guard, Held, Page
 from schemas.policy import Autonomy, GateSettings, JudgeSettings, Policy, Rule
 from streams.engine import Engine
 from tests.builders import NEW, OLD, a_release, minute, requests, said
+from tests.streams.test_bystanders_in_an_environment import called_by
 from tests.streams.world import SERVICES, World
 
 FIVE_SECONDS = timedelta(seconds=5)
@@ -247,3 +248,34 @@ def test_rounds_fit_into_what_a_short_watch_keeps() -> None:
     heard = seconds(600, 660, new="defg", errors=60)
     assert kinds(heard)[:1] == [VerdictKind.HARMFUL]
     assert said(heard, VerdictReached)[0].verdict.first_bad_at == minute(10)
+
+
+@pytest.mark.parametrize("is_stock_sick", [False, True])
+def test_an_outage_of_what_the_service_calls_is_held_for_a_human(is_stock_sick: bool) -> None:
+    world = a_world()
+
+    def serve_both(first: int, end: int, old: str = "", new: str = "", errors: float = 1) -> list[Effect]:
+        heard: list[Effect] = []
+        for number in range(first, end):
+            at = minute(number + 1)
+            samples = [entry for pod in old for entry in requests(pod, at, errors=1)]
+            samples += [entry for pod in new for entry in requests(pod, at, errors=errors, template=NEW)]
+            heard += world.serve(samples)
+            is_sick = errors > 1 and is_stock_sick
+            stock = requests("stock-a", at, errors=150 if is_sick else 1.0 + number % 3)
+            heard += world.serve(called_by("cart", stock), "stock")
+            heard += world.tick(at + FIVE_SECONDS)
+        return heard
+
+    serve_both(-75, 0, old="abc")
+    world.put("dev/cart", a_release())
+    (promotion,) = said(serve_both(0, WATCH, old="abc", new="d"), Command)
+    world.report(promotion, minute(WATCH))
+    serve_both(WATCH, 50, new="defg")
+    heard = serve_both(50, 57, new="defg", errors=60)
+    assert kinds(heard)[0] is VerdictKind.HARMFUL
+    if is_stock_sick:
+        assert [hold.guard for hold in said(heard, Held)] == [Guard.AMBIGUOUS_BLAME]
+        assert not said(heard, Command)
+    else:
+        assert [command.kind for command in said(heard, Command)] == [CommandKind.UNDO]
