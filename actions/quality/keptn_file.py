@@ -187,7 +187,7 @@ def _scores(node: Node | None, problems: list[Problem]) -> dict[str, float]:
         except ValueError:
             problems.append(Problem(entry.line, entry.path, f"is {shown(entry)}, expected a percentage"))
     if "pass_score" in scores and "warn_score" not in scores:
-        # Keptn's specification: without a warning score, nothing between passes with a warning.
+        # No warning score is asked for: what is no pass fails.
         scores["warn_score"] = scores["pass_score"]
     return scores
 

@@ -28,7 +28,7 @@ from schemas.errors import SchemaError
 from schemas.foreign_json import Json, kind_of, read_json
 from schemas.reports import BuildReport, ReportContent, ReportFormat
 
-LARGEST_BYTES = 64 * 1024 * 1024
+LARGEST_BYTES = 32 * 1024 * 1024
 """Of one file. A JUnit report of 100,000 cases is about 20 MB."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

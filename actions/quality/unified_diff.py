@@ -11,7 +11,7 @@ from actions.quality.readers.fields import LAST_LINE, clean
 from schemas.errors import SchemaError
 from schemas.quality import Change
 
-LARGEST_BYTES = 64 * 1024 * 1024
+LARGEST_BYTES = 32 * 1024 * 1024
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _ESCAPE = re.compile(r"\\([0-7]{3}|.)")
 _ESCAPED = {"n": 10, "t": 9, "r": 13, "a": 7, "b": 8, "f": 12, "v": 11}

@@ -2,7 +2,7 @@
 
 from bench.flaky_builds import World, simulate
 
-SMALL = World(tests=40, flaky=0.1, builds=30, lessons=15)
+SMALL = World(tests=25, flaky=0.15, builds=15, lessons=8)
 
 
 def test_a_seed_gives_the_same_builds_and_the_same_results() -> None:

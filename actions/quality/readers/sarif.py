@@ -5,7 +5,7 @@ Source: OASIS SARIF 2.1.0, sections 3.27 (result), 3.49 (reportingDescriptor), 3
 """
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from actions.quality.readers.fields import clean, decimal_text, list_of, object_of, objects_of, optional_text
 from actions.quality.readers.severities import findings_report, severity_of_score
@@ -55,12 +55,21 @@ def _is_suppressed(result: dict[str, Json]) -> bool:
     return bool(given) and all(status == "accepted" for status in given)
 
 
-def _rules(run: dict[str, Json]) -> list[dict[str, Json]]:
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """A run's rules, by place and by id."""
+
+    listed: list[dict[str, Json]]
+    by_id: dict[str, dict[str, Json]]
+
+
+def _rules(run: dict[str, Json]) -> _Rules:
     driver = object_of(object_of(run, "tool", "a run"), "driver", "a tool")
-    return list(objects_of(driver, "rules", "a tool's driver"))
+    listed = list(objects_of(driver, "rules", "a tool's driver"))
+    return _Rules(listed, {name: rule for rule in listed if isinstance(name := rule.get("id"), str)})
 
 
-def _finding(result: dict[str, Json], rules: list[dict[str, Json]]) -> Finding:
+def _finding(result: dict[str, Json], rules: _Rules) -> Finding:
     rule = _rule(result, rules)
     rule_id = optional_text(result, "ruleId", "a result") or optional_text(rule, "id", "a rule")
     if not rule_id:
@@ -90,14 +99,14 @@ def _finding(result: dict[str, Json], rules: list[dict[str, Json]]) -> Finding:
     )
 
 
-def _rule(result: dict[str, Json], rules: list[dict[str, Json]]) -> dict[str, Json]:
+def _rule(result: dict[str, Json], rules: _Rules) -> dict[str, Json]:
     """Return the rule by the result's index, else by its id, else an empty one."""
     inner = object_of(result, "rule", "a result")
     index = result.get("ruleIndex", inner.get("index"))
-    if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(rules):
-        return rules[index]
+    if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < len(rules.listed):
+        return rules.listed[index]
     wanted = result.get("ruleId", inner.get("id"))
-    return next((rule for rule in rules if wanted is not None and rule.get("id") == wanted), {})
+    return rules.by_id.get(wanted, {}) if isinstance(wanted, str) else {}
 
 
 def _severity(result: dict[str, Json], rule: dict[str, Json]) -> Severity:

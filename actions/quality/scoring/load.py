@@ -119,8 +119,8 @@ def _errors(
 def lower_bound(failed: int, total: int, level: float) -> float:
     """Return the one-sided lower Clopper-Pearson bound of a ratio.
 
-    >>> round(lower_bound(10, 1000, 0.99), 5)
-    0.00412
+    >>> round(lower_bound(10, 1000, 0.975), 5)
+    0.00481
     """
     return 0.0 if failed == 0 else float(betaincinv(failed, total - failed + 1, 1 - level))
 

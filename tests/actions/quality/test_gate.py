@@ -116,7 +116,7 @@ def judged(reports: list[BuildReport]) -> GateResult:
 
 
 @given(st.lists(st.sampled_from(SAMPLES), max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_same_reports_give_the_same_result_and_it_survives_the_wire(reports: list[BuildReport]) -> None:
     result = judged(reports)
     assert judged(list(reports)) == result
@@ -124,7 +124,7 @@ def test_the_same_reports_give_the_same_result_and_it_survives_the_wire(reports:
 
 
 @given(st.lists(st.sampled_from(SAMPLES), max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_score_agrees_with_its_outcome(reports: list[BuildReport]) -> None:
     result = judged(reports)
     if result.outcome is GateOutcome.PASS:
@@ -139,7 +139,7 @@ def test_a_score_agrees_with_its_outcome(reports: list[BuildReport]) -> None:
 
 
 @given(st.lists(st.sampled_from(SAMPLES), max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_no_report_makes_a_failed_test_good(reports: list[BuildReport]) -> None:
     steady = tuple(past(f"0.{i}", ran(broken="passed"), days_ago=9 - i) for i in range(5))
     result = gate(asked(), [*reports, ran(broken="failed")], (*steady, *HISTORY))

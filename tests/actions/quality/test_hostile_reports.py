@@ -85,13 +85,13 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 
 @given(torn_bytes(tuple(EXAMPLES.values())))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_torn_bytes_of_any_example_are_read_or_refused(data: bytes) -> None:
     read_or_refuse(data)
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_an_example_with_other_values_in_its_places_is_read_or_refused(data: st.DataObject) -> None:
     # A copy, since the places are written to.
     value = json.loads(
@@ -105,7 +105,7 @@ def test_an_example_with_other_values_in_its_places_is_read_or_refused(data: st.
 
 
 @given(torn_bytes((DIFF, DIFF * 2)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_torn_diff_is_read_or_refused(data: bytes) -> None:
     try:
         change = read_diff(data)
