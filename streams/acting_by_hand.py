@@ -3,9 +3,9 @@
 import getpass
 import json as json_text
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -23,7 +23,7 @@ from schemas.keys import (
     derived_id,
 )
 from schemas.names import environment_name
-from schemas.orders import Command, CommandKind, Outcome, OutcomeKind
+from schemas.orders import RUNBOOKS, Command, CommandKind, Outcome, OutcomeKind
 from schemas.releases import Target, TargetKind
 from streams import clock
 from streams.cli_parts import connected, keys_of
@@ -76,6 +76,9 @@ def act(kind: CommandKind, target: str, given: Given, **said: Any) -> None:
         command = _command(kind, read_target(target, tuple(TargetKind)), given, said)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+    if given.dry_run and kind in RUNBOOKS:
+        # Only the executor knows what its installation lists.
+        _order(settings, replace(command, is_rehearsal=True), given)
     if given.dry_run:
         _rehearse(settings, command, given)
         return
@@ -109,6 +112,7 @@ def _command(kind: CommandKind, target: Target, given: Given, said: dict[str, An
         pod=said.get("pod"),
         config=said.get("config"),
         step=said.get("step"),
+        runbook=said.get("runbook"),
     )
 
 
@@ -134,15 +138,15 @@ def _rehearse(settings: Settings, command: Command, given: Given) -> None:
     _tell({"would_change": is_change, "detail": text}, f"would change: {text}" if is_change else text, given)
 
 
-def _order(settings: Settings, command: Command, given: Given) -> None:
+def _order(settings: Settings, command: Command, given: Given) -> NoReturn:
     from streams.acting import order
 
     settings = connected(settings)
     keys = keys_of(settings)
     if keys is None:
         raise SettingsError("no signing keys, expected SUTURE_KEYS or SUTURE_KEYS_FILE: an order is signed")
-    sentence = f"{command.kind.replace('_', ' ')} of {command.target.kind} {command.target.key}"
-    if not given.yes:
+    sentence = _sentence(command)
+    if not given.yes and not command.is_rehearsal:
         if not sys.stdin.isatty():
             raise SettingsError(f"{sentence} is not confirmed, expected --yes where nobody can be asked")
         typer.confirm(f"{sentence}?", abort=True)
@@ -156,6 +160,12 @@ def _order(settings: Settings, command: Command, given: Given) -> None:
     else:
         typer.echo(_told(outcome))
     raise typer.Exit(EXIT[outcome.kind])
+
+
+def _sentence(command: Command) -> str:
+    what = command.kind.replace("_", " ")
+    place = f"{command.target.kind} {command.target.key}"
+    return f"{what} of {place}" if command.runbook is None else f"{what} {command.runbook.name} for {place}"
 
 
 def _told(outcome: Outcome) -> str:

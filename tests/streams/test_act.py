@@ -15,6 +15,7 @@ from streams.target_text import read_target
 from tests.actions.object_server import ObjectServer, objects_served
 
 CONFIG = "/api/v1/namespaces/shop/configmaps/settings"
+RUN = ["run-script", "clear-cache", "--for=deployment:default/shop/web", "--environment=prod"]
 SET = ["set-config", "configmap:default/shop/settings", "size", "2", "--environment=prod"]
 
 
@@ -78,6 +79,12 @@ def test_a_dry_run_that_would_be_refused_ends_as_the_order_would(server: ObjectS
         ),
         (["scale", "deployment:a/b/c", "--environment=p", "--replicas=0"], "expected 1 to 20"),
         (["restart", "processes:default/shop/web", "--environment=p", "--dry-run"], "local processes"),
+        ([*RUN, "--arg=region"], "--arg is 'region', expected NAME=VALUE"),
+        ([*RUN, "--arg=a=1", "--arg=a=2"], "each name once"),
+        ([*RUN, "--arg=a b=1"], "an argument is named by"),
+        (["run-script", "../x", *RUN[2:]], "a runbook's name has"),
+        (RUN, "KAFKA_BOOTSTRAP is not set"),
+        ([*RUN, "--arg=a=1=2", "--dry-run"], "KAFKA_BOOTSTRAP is not set"),
     ],
 )
 def test_what_cannot_be_ordered_is_said(server: ObjectServer, arguments: list[str], words: str) -> None:
@@ -85,6 +92,16 @@ def test_what_cannot_be_ordered_is_said(server: ObjectServer, arguments: list[st
     assert isinstance(done.exception, SettingsError)
     assert words in str(done.exception)
     assert server.requests == []
+
+
+def test_every_command_has_the_options_that_all_share() -> None:
+    for command in ("undo", "restart", "run-job", "set-config", "run-ansible", "call-http", "run-pipeline"):
+        shown = CliRunner().invoke(app, ["act", command, "--help"], env={"COLUMNS": "200"}).stdout
+        has_template = command in ("undo", "restart")
+        shared = ("--environment", "--service", "--timeout", "--by", "--dry-run", "--yes", "--json")
+        assert all(option in shown for option in shared), command
+        assert ("--expect" in shown) == has_template, command
+        assert ("--arg" in shown) == (command in ("run-ansible", "call-http", "run-pipeline")), command
 
 
 def test_what_a_rollout_waits_at_is_looked_up_unless_it_is_named(server: ObjectServer) -> None:
@@ -136,3 +153,18 @@ def test_the_role_is_valid_and_holds_only_what_is_asked_for() -> None:
 def test_a_target_is_read_only_in_a_kind_that_makes_sense() -> None:
     with pytest.raises(SettingsError, match="KIND deployment"):
         read_target("configmap:a/b/c", [TargetKind.DEPLOYMENT])
+
+
+def test_the_kill_file_is_written_and_removed_without_kafka(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KAFKA_BOOTSTRAP", raising=False)
+    monkeypatch.setenv("SUTURE_KILL_FILE", str(tmp_path / "kill-switch"))
+    on = CliRunner().invoke(app, ["kill-switch", "--here", "--by=ann", "--why=the database is moving"])
+    assert on.exit_code == 0, on.output
+    assert (tmp_path / "kill-switch").read_text().startswith("the database is moving (ann, ")
+    off = CliRunner().invoke(app, ["kill-switch", "--here", "--off"])
+    assert (off.exit_code, (tmp_path / "kill-switch").exists()) == (0, False)
+    for arguments in ([], ["prod", "--here"]):
+        wrong = CliRunner().invoke(app, ["kill-switch", *arguments])
+        assert "expected an environment, or --here" in str(wrong.exception)
