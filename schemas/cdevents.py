@@ -23,6 +23,9 @@ from schemas.observations import ReleaseStarted
 from schemas.otlp_values import EARLIEST_MS, LATEST_MS
 from schemas.releases import Release, Target
 
+LONGEST_REASON = 500
+"""Characters of a sentence that says what a release changes for good."""
+
 _TYPE = re.compile(r"dev\.cdevents\.([a-z]+)\.([a-z]+)\.([0-9]+)\.([0-9]+)\.([0-9]+)(-[0-9A-Za-z.-]+)?")
 _DEPLOYS = (
     "dev.cdevents.service.deployed.",
@@ -82,6 +85,7 @@ def read_deploy(event: CloudEvent) -> ReleaseStarted | None:
             event=f"{source} {event_id}",
             chain=_optional(context, "chainId", 200),
             is_rollback=kind[2] == "rolledback",
+            one_way=_optional(ours, "oneWay", LONGEST_REASON),
         )
     )
 
@@ -125,6 +129,7 @@ def deploy_event(
     is_upgrade: bool = False,
     source: str = "/suture/ci",
     chain: str = "",
+    one_way: str = "",
 ) -> CloudEvent:
     """Return a CDEvents v0.5.1 `service.deployed` (or `.upgraded`): the same arguments give the same event.
 
@@ -141,6 +146,7 @@ def deploy_event(
         is_upgrade: An older version ran before.
         source: Who says so, a URI reference.
         chain: Chain of events that this one belongs to, or "".
+        one_way: What going back does not take back, such as a migration, as a sentence; or "".
 
     Raises:
         SchemaError: a name cannot be one, or the version is empty.
@@ -154,6 +160,9 @@ def deploy_event(
     predicate = "upgraded" if is_upgrade else "deployed"
     ours: dict[str, Any] = {"version": version, "commit": commit, "template": template}
     ours["rollbackTemplate"] = rollback_template
+    if one_way:
+        # Left out of an event that says nothing: those that were sent before keep their ids.
+        ours["oneWay"] = one_way
     if target is not None:
         ours["target"] = {
             "kind": target.kind.value,

@@ -4,11 +4,14 @@ from typing import Annotated
 
 import typer
 
-from schemas.cdevents import deploy_event, read_deploy
+from schemas.cdevents import LONGEST_REASON, deploy_event, read_deploy
 from schemas.cloudevents import write_record
 from schemas.envelopes import Message
 from schemas.errors import SettingsError
 from schemas.keys import EnvironmentName, ServiceName, TemplateHash, service_key
+from schemas.names import environment_name, service_name
+from schemas.observation_messages import observation_message
+from schemas.observations import OneWaySeen
 from schemas.releases import TargetKind
 from schemas.topics import Topic
 from schemas.verbs import RESTARTABLE
@@ -38,6 +41,7 @@ def deploy(
     rollback_template: Annotated[str, typer.Option(help="Hash of the template to go back to.")] = "",
     target: Annotated[str, typer.Option(help="KIND:CLUSTER/NAMESPACE/WORKLOAD; default: the policy's.")] = "",
     upgrade: Annotated[bool, typer.Option("--upgrade", help="An older version ran before.")] = False,
+    one_way: Annotated[str, typer.Option(help="What going back does not take back, as a sentence.")] = "",
 ) -> None:
     """Publish a CDEvents service.deployed: from here on the release is watched."""
     settings = connected(read_settings())
@@ -52,6 +56,7 @@ def deploy(
         rollback_template=TemplateHash(rollback_template),
         target=read_target(target, _RUNNING) if target else None,
         is_upgrade=upgrade,
+        one_way=one_way,
     )
     value, headers = write_record(event)
     started = read_deploy(event)
@@ -62,3 +67,27 @@ def deploy(
         writer.send(Message(topic=Topic.CDEVENTS, key=key.encode(), value=value, headers=tuple(headers)))
         writer.flush()
     typer.echo(started.release.id)
+
+
+@app.command()
+def one_way(
+    reason: Annotated[str, typer.Argument(help="What changed for good, as a sentence.")],
+    service: Annotated[str, typer.Option(help="service.name.")],
+    version: Annotated[str, typer.Option(help="service.version whose release changed it.")],
+    environment: Annotated[str, typer.Option(help="deployment.environment.name.")],
+) -> None:
+    """Say that a version changed what going back does not take back, such as a schema that moved on."""
+    if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise SettingsError(f"reason is not a printable sentence of at most {LONGEST_REASON} characters")
+    settings = connected(read_settings())
+    seen = OneWaySeen(
+        environment=environment_name(environment),
+        service=service_name(service),
+        version=version,
+        reason=reason.strip(),
+        at=clock.now(),
+    )
+    with LogWriter(settings.bootstrap, settings.prefix) as writer:
+        writer.send(observation_message(Topic.ENVIRONMENT_OBSERVATIONS, seen.environment, seen))
+        writer.flush()
+    typer.echo(f"{seen.service} {seen.version} in {seen.environment} goes one way: {seen.reason}")

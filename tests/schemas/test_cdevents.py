@@ -40,6 +40,20 @@ def full_event(**changes: Any) -> CloudEvent:
     return deploy_event(**(arguments | changes))
 
 
+def test_what_a_release_changes_for_good_travels_with_its_event() -> None:
+    started = read_deploy(full_event(one_way="drops the table of carts"))
+    assert started is not None
+    assert started.release.one_way == "drops the table of carts"
+    usual = read_deploy(full_event())
+    assert usual is not None
+    assert usual.release.one_way == ""
+
+
+def test_a_reason_that_is_a_payload_is_refused() -> None:
+    with pytest.raises(SchemaError, match="oneWay"):
+        read_deploy(full_event(one_way="x" * 501))
+
+
 def cdevent(**changes: Any) -> dict[str, Any]:
     whole: dict[str, Any] = {
         "context": {
