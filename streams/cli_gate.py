@@ -2,6 +2,7 @@
 
 import json as json_text
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
@@ -15,6 +16,7 @@ from actions.quality.gate import Question
 from actions.quality.gate import gate as judge_build
 from actions.quality.keptn_file import load_objectives
 from actions.quality.limits import Limits
+from actions.quality.limits_file import load_limits
 from actions.quality.reading import LARGEST_BYTES, read_report
 from actions.quality.stages import StageAction, StageRule, combine_stages, smoke_outcome
 from actions.quality.unified_diff import read_diff
@@ -117,6 +119,7 @@ def gate(
     require: Annotated[
         list[RequiredPart] | None, typer.Option(help="Hold unless this was reported; default: tests.")
     ] = None,
+    limits: Annotated[Path | None, typer.Option(help="YAML file of limits and weights.")] = None,
     json: Json = False,
 ) -> None:
     """Say whether a build may be deployed. Exit codes: 0 pass, 1 fail, 2 hold, 5 warn.
@@ -129,12 +132,13 @@ def gate(
     builds = history.builds(place, name)
     build = next((known for known in builds if known.version == of), None)
     question = _question(settings, place, name, of, build, builds, diff, sli or [])
+    known_limits = Limits() if limits is None else load_limits(limits)
     result = judge_build(
         question,
         () if build is None else build.reports,
         builds,
         None if slo is None else load_objectives(slo),
-        Limits(required=tuple(part.value for part in require)) if require else None,
+        replace(known_limits, required=tuple(part.value for part in require)) if require else known_limits,
     )
     if build is not None:
         history.add_result(result)
