@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from infra.dev import instances, kafka
 from infra.dev.cache import PartUnavailableError, report
 
-PARTS = ("kafka", "cluster", "collector", "argo", "prometheus", "alertmanager", "browser", "noida")
+PARTS = ("kafka", "cluster", "collector", "argo", "helm", "prometheus", "alertmanager", "browser", "noida")
 # Fetched by name alone: what is second best is not wanted where everything can be had.
 SECOND_BEST = "noida"
 COMMANDS = ("fetch", "up", "down", "status")
