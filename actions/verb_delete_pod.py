@@ -1,5 +1,7 @@
 """Deletion of a crashed pod, so that its controller makes another."""
 
+from datetime import datetime, timedelta
+
 from actions.actuator import Progress
 from actions.errors import PermanentActionError, RefusedActionError
 from actions.kubernetes_api import KubernetesApi, NotFoundError
@@ -13,6 +15,9 @@ from schemas.verbs import PodDeletion
 
 _CRASHED = ("CrashLoopBackOff", "RunContainerError", "CreateContainerError")
 """What a crashed container waits for. An image that cannot be pulled is none: a new pod lacks it, too."""
+
+UNPROVEN = timedelta(minutes=10)
+"""A container that is ready again may crash again: the kubelet forgets a back-off after so long, too."""
 
 
 class DeletePod:
@@ -59,7 +64,7 @@ class DeletePod:
                 raise RefusedActionError(
                     f"{name}: pod {wanted.pod} is not controlled by it, so nobody would make another"
                 )
-            crash = crash_of(pod)
+            crash = crash_of(pod, command.issued_at)
             if not crash:
                 raise RefusedActionError(f"{name}: pod {wanted.pod} has not crashed, {_states(pod)}")
             return f"{where(command.target)}: pod {wanted.pod} deleted, {crash}", pod
@@ -92,10 +97,11 @@ class DeletePod:
         return next((pod for pod in found if pod["metadata"]["uid"] == wanted.uid), None)
 
 
-def crash_of(pod: Json) -> str:
+def crash_of(pod: Json, ordered_at: datetime | None = None) -> str:
     """Return how a pod's containers crashed, "" when none has.
 
-    A container that crashed before and is ready now has recovered.
+    A container that crashes again and again is ready for a while between two crashes. One that crashed before
+    and is ready has recovered only when it had run for `UNPROVEN` by the time of the order, if one is given.
 
     >>> crash_of({"status": {"containerStatuses": [{"name": "c", "ready": False, "state": {"waiting":
     ...     {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 137, "reason":
@@ -104,7 +110,7 @@ def crash_of(pod: Json) -> str:
     """
     for status in _statuses(pod):
         state, last = status.get("state") or {}, status.get("lastState") or {}
-        if status.get("ready"):
+        if status.get("ready") and not _is_unproven(state, ordered_at):
             continue
         waits_for = (state.get("waiting") or {}).get("reason", "")
         ended = state.get("terminated") or last.get("terminated") or {}
@@ -114,6 +120,13 @@ def crash_of(pod: Json) -> str:
         code = f"exit code {ended['exitCode']} ({ended.get('reason', 'Error')})" if ended else ""
         return f"container {status['name']}: {', '.join(filter(None, (waits_for, code)))}"
     return ""
+
+
+def _is_unproven(state: Json, ordered_at: datetime | None) -> bool:
+    started_at = (state.get("running") or {}).get("startedAt")
+    if not started_at or ordered_at is None:
+        return False
+    return ordered_at - datetime.fromisoformat(started_at) < UNPROVEN
 
 
 def _statuses(pod: Json) -> list[Json]:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +252,21 @@ def test_pods_that_change_only_when_deleted_are_neither_undone_nor_restarted(
     ],
 )
 def test_a_pod_has_crashed_when_its_containers_say_so(status: dict[str, Any], said: str) -> None:
-    assert crash_of({"status": {"containerStatuses": [status]}}) == said
+    assert crash_of({"status": {"containerStatuses": [status]}}, DELETE.issued_at) == said
+
+
+@pytest.mark.parametrize(("minutes", "is_crashed"), [(-1, True), (9, True), (11, False)])
+def test_a_container_that_runs_again_has_not_recovered_before_it_has_run_for_a_while(
+    state: ObjectServer, cluster: KubernetesTargets, minutes: int, *, is_crashed: bool
+) -> None:
+    started_at = (DELETE.issued_at - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    again = {**LOOPING, "state": {"running": {"startedAt": started_at}}, "ready": True}
+    state.objects[POD]["status"] = {"containerStatuses": [again]}
+    if is_crashed:
+        assert "deleted, container c: exit code 1 (Error)" in cluster.carry_out(DELETE)
+    else:
+        with pytest.raises(RefusedActionError, match="has not crashed"):
+            cluster.carry_out(DELETE)
 
 
 @pytest.mark.parametrize("change", ["not crashed", "nobody's", "another uid"])
