@@ -16,7 +16,7 @@ name `service` and `environment`, or mean cart in dev. `note` may say what a lin
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -37,14 +37,16 @@ Line: TypeAlias = Mapping[str, Any]
 _LOOK = 6 / 60
 
 
-def play(story: str) -> World:
-    """Play a story and return the world that it left."""
+def play(story: str, also: Callable[[World, int], object] | None = None) -> World:
+    """Play a story and return the world that it left; `also` is called before each minute of it."""
     text = (FOLDER / f"{story}.jsonl").read_text(encoding="utf-8")
     lines: list[Line] = [json.loads(line) for line in text.splitlines()]
     speakers = [line for line in lines if "pods" in line]
     last = next(line["until"] for line in lines if "until" in line)
     world = World()
     for number in range(min(line["from"] for line in speakers), last):
+        if also is not None:
+            also(world, number)
         for line in lines:
             if line.get("at") == number:
                 _happen(world, line)

@@ -146,6 +146,13 @@ def test_the_role_is_valid_and_holds_only_what_is_asked_for() -> None:
     everything = CliRunner().invoke(app, ["rbac", "--namespace=shop", "--kinds=deployment"])
     assert "deployments/scale" in everything.stdout
     assert "configmaps" not in everything.stdout
+    watching = list(
+        yaml.safe_load_all(CliRunner().invoke(app, ["rbac", "--namespace=shop", "--watch"]).stdout)
+    )
+    assert {verb for rule in watching[1]["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
+    assert {one for rule in watching[1]["rules"] for one in rule["resources"]} == {
+        *("pods", "replicasets", "deployments", "statefulsets", "daemonsets", "rollouts", "jobs", "cronjobs")
+    }
     wrong = CliRunner().invoke(app, ["rbac", "--namespace=shop", "--verbs=explode"])
     assert "--verbs has 'explode'" in str(wrong.exception)
 
