@@ -213,7 +213,8 @@ class ObjectReader:
             case TargetKind.STATEFUL_SET:
                 asked = str(status.get("updateRevision", ""))
             case TargetKind.ROLLOUT:
-                asked = str(status.get("currentPodHash", ""))
+                # An aborted update still names the bad template, and runs the stable one.
+                asked = str(status.get("stableRS" if status.get("abort") else "currentPodHash", ""))
             case TargetKind.DAEMON_SET:
                 revision = str(annotations.get("deprecated.daemonset.template.generation", ""))
             case _:
