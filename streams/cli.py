@@ -11,6 +11,7 @@ from streams import (
     cli_ci,
     cli_demo,
     cli_humans,
+    cli_keys,
     cli_logs,
     cli_parts,
     cli_playbooks,
@@ -30,6 +31,7 @@ for module in (cli_demo, cli_parts, cli_questions, cli_humans, cli_act, cli_rbac
     module.add_commands(app)
 app.add_typer(cli_ci.app, name="ci")
 app.add_typer(cli_policy.app, name="policy")
+app.add_typer(cli_keys.app, name="keys")
 app.add_typer(cli_playbooks.app, name="playbooks")
 
 

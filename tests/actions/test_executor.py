@@ -355,6 +355,10 @@ def test_a_signed_command_is_read_and_an_unsigned_or_foreign_value_is_not(world:
         executor.verify(value, None)
     with pytest.raises(SignatureError, match="does not fit"):
         executor.verify(value + b" ", KEYS.sign(value))
+    with pytest.raises(SignatureError, match="names key k2, known here are k1"):
+        executor.verify(value, KeyRing({"k2": b"0123456789abcdef"}).sign(value))
+    with pytest.raises(SignatureError, match="does not fit"):
+        executor.verify(value, KeyRing({"k1": b"another-secret-1"}).sign(value))
     with pytest.raises(SchemaError):
         executor.verify(b"{}", KEYS.sign(b"{}"))
 

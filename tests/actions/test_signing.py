@@ -1,5 +1,6 @@
 import hmac
 import pickle
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,25 @@ def test_the_first_key_signs_and_every_key_verifies_while_keys_rotate() -> None:
     assert RING.verify(b"value", KeyRing.from_text(OLD).sign(b"value")) == "k1"
     with pytest.raises(SignatureError, match="names key k2, known here are k1"):
         KeyRing.from_text(OLD).verify(b"value", RING.sign(b"value"))
+
+
+STEPS = (OLD, f"{OLD},{NEW}", f"{NEW},{OLD}", NEW)
+
+
+@pytest.mark.parametrize(("before", "after"), list(pairwise(STEPS)))
+@given(value=st.binary(max_size=50), data=st.data())
+def test_no_step_of_a_rotation_refuses_what_another_process_signs_meanwhile(
+    before: str, after: str, value: bytes, data: st.DataObject
+) -> None:
+    # In each step some processes have the rings of before it and some those of after it.
+    signer, verifier = (data.draw(st.sampled_from((before, after))) for _ in range(2))
+    KeyRing.from_text(verifier).verify(value, KeyRing.from_text(signer).sign(value))
+
+
+def test_a_rotation_that_leaves_a_step_out_or_hurries_the_last_one_refuses_good_commands() -> None:
+    for signer, verifier in ((STEPS[2], STEPS[0]), (STEPS[1], STEPS[3])):
+        with pytest.raises(SignatureError, match="known here are"):
+            KeyRing.from_text(verifier).verify(b"value", KeyRing.from_text(signer).sign(b"value"))
 
 
 @given(value=st.binary(max_size=200), at=st.integers(min_value=0), bit=st.integers(0, 7), data=st.data())

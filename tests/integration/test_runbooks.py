@@ -16,8 +16,10 @@ from infra.dev.kafka import Broker
 from schemas.envelopes import SIGNATURE_HEADER
 from schemas.order_messages import command_message, read_outcome
 from schemas.orders import Command, CommandKind, Outcome, OutcomeKind
+from schemas.releases import TargetKind
 from schemas.topics import Topic
 from streams import clock
+from streams.ingest import REASON_HEADER
 from tests.actions.runbook_orders import a_call
 from tests.actions.small_server import Reply, SmallServer, served
 from tests.integration.installation import KEYS, Installation
@@ -55,9 +57,9 @@ def an_executor(
     return Installation(broker.bootstrap, folder, prefix, parts=parts, runbooks=listed, instance="one")
 
 
-def give(installation: Installation, *commands: Command) -> None:
-    """Put commands onto the log, signed as the gate signs them."""
-    keys = KeyRing.from_text(KEYS)
+def give(installation: Installation, *commands: Command, keys: KeyRing | None = None) -> None:
+    """Put commands onto the log, signed as the gate signs them unless with other keys."""
+    keys = keys or KeyRing.from_text(KEYS)
     messages = [command_message(command) for command in commands]
     installation.send(
         *(replace(message, headers=((SIGNATURE_HEADER, keys.sign(message.value)),)) for message in messages)
@@ -125,3 +127,44 @@ def test_an_executor_refuses_what_it_holds_when_the_file_appears_while_the_broke
     for outcome in found.values():
         assert "the kill switch is on: the database is moving (ann, " in outcome.detail
     assert len(server.requests) == sent
+
+
+def test_an_executor_carries_out_what_is_signed_fresh_and_its_own_and_nothing_else(
+    kafka_broker: Broker, tmp_path: Path
+) -> None:
+    at = clock.now()
+
+    def a_run(name: str) -> Command:
+        command = a_call(CommandKind.RUN_SCRIPT, "heal", {"scope": "all"}, command=name)
+        return replace(command, issued_at=at, expires_at=at + timedelta(minutes=20))
+
+    good, foreign, forged, unsigned = map(a_run, ("good", "foreign", "forged", "unsigned"))
+    stale = replace(a_run("stale"), expires_at=at - timedelta(seconds=1))
+    elsewhere = replace(a_run("elsewhere"), target=replace(good.target, cluster="moon"))
+    unknown = replace(
+        a_run("kind"), kind=CommandKind.RESTART, target=replace(good.target, kind=TargetKind.CONFIG_MAP)
+    )
+    with an_executor(kafka_broker, tmp_path, "signed-") as installation:
+        installation.send(command_message(unsigned))
+        give(installation, foreign, keys=KeyRing({"other": b"sixteen bytes or more"}))
+        give(installation, forged, keys=KeyRing({"test": b"sixteen bytes or more"}))
+        give(installation, stale, elsewhere, unknown)
+        give(installation, good)
+        found = installation.until(
+            lambda: known if len(known := outcomes(installation)) == 4 else {}, "all are reported"
+        )
+        letters = [dict(record.headers) for record in installation.records(Topic.DEAD_LETTERS)]
+    assert {name: outcome.kind.value for name, outcome in found.items()} == {
+        "good": "done",
+        "stale": "refused",
+        "elsewhere": "refused",
+        "kind": "refused",
+    }
+    assert "the command expired at" in found["stale"].detail
+    assert "cluster moon, this executor serves default" in found["elsewhere"].detail
+    assert sorted(letter[REASON_HEADER] for letter in letters) == [
+        b"the command is not signed",
+        b"the signature by key test does not fit the command",
+        b"the signature names key other, known here are test",
+    ]
+    assert sorted(path.name for path in installation.settings.runs.iterdir()) == ["good"]
