@@ -173,13 +173,12 @@ def _weigh(
     }
     high = {name: mean for name, mean in means.items() if mean >= rule.above}
     start_ms, end_ms = index * state.width_ms, (index + 1) * state.width_ms
-    lasting_ms = rule.lasting // _MILLISECOND
     level.heard_ms = end_ms
     if high and len(high) >= rule.share * len(means):
         level.good_since_ms = None
         if level.bad_since_ms is None:
             level.bad_since_ms = start_ms
-        if level.told is None and end_ms - level.bad_since_ms < lasting_ms:
+        if level.told is None and end_ms - level.bad_since_ms < rule.lasting // _MILLISECOND:
             return
         if level.told is not None and (level.told.failing, level.told.replicas) == (len(high), len(means)):
             return
@@ -207,7 +206,7 @@ def _weigh(
         return
     if level.good_since_ms is None:
         level.good_since_ms = start_ms
-    if end_ms - level.good_since_ms >= lasting_ms:
+    if end_ms - level.good_since_ms >= rule.calm // _MILLISECOND:
         yield _cleared(level.told, from_ms(end_ms))
         level.told = level.good_since_ms = None
 

@@ -23,8 +23,10 @@ class LevelRule:
         pattern: What it fails in, `saturation` or `cache_full`: playbooks are chosen by it.
         reading: The gauge.
         above: A pod's mean reading of one interval counts from here on, in the gauge's unit.
-        lasting: How long enough pods must be so before it is a failure, and how long they must not before it
-            is over. Shorter takes a rush hour's minute for a failure; longer finds it late.
+        lasting: How long enough pods must be so before it is a failure. Shorter takes a minute's rush for one;
+            longer finds it late.
+        calm: How long they must not be so before it is over. Shorter ends failures that go on; longer than a
+            playbook's check waits, and a step that helped passes for one that did not.
         share: Part of the pods that tell the gauge, of which so many must be so, 0 to 1. Smaller tells of one
             busy pod among many; larger waits until all are.
     """
@@ -36,6 +38,7 @@ class LevelRule:
     reading: Selector
     above: float
     lasting: PositiveDuration = timedelta(minutes=5)
+    calm: PositiveDuration = timedelta(minutes=2)
     share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
 
     def __post_init__(self) -> None:
