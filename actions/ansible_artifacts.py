@@ -6,6 +6,7 @@ never the arguments of its task: what `no_log` hides is hidden by Ansible's own 
 """
 
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,13 +47,13 @@ class PlaybookEnd:
         reached = self.hosts("ok")
         if self.status == "successful" and self.exit_code == 0 and reached and not unreached and not failed:
             count = len(self.changed)
-            detail = f"{what} changed {count} {'task' if count == 1 else 'tasks'} on {_some(reached)}"
+            detail = f"{what} changed {count} {'task' if count == 1 else 'tasks'} on {some(reached)}"
             return Ended(is_good=True, detail=detail, log_tail=self.log_tail)
         words = [f"{what} ended as {self.status} with exit code {self.exit_code}"]
         if unreached:
-            words.append(f"unreachable: {_some(unreached)}")
+            words.append(f"unreachable: {some(unreached)}")
         if failed:
-            words.append(f"failed on {_some(failed)}")
+            words.append(f"failed on {some(failed)}")
         if not self.counts or not (reached or unreached or failed):
             words.append("no task ran on any host")
         return Ended(is_good=False, detail="; ".join(words), log_tail=self.log_tail)
@@ -72,7 +73,7 @@ def read_artifacts(folder: Path, secrets: Sequence[str]) -> PlaybookEnd | None:
         return None
     counts: dict[str, dict[str, int]] = {}
     changed: list[str] = []
-    said: list[str] = []
+    said: deque[str] = deque(maxlen=10 * LAST_LINES)
     for event in _events(folder / "job_events"):
         data = event.get("event_data") or {}
         if event.get("event") == "playbook_on_stats":
@@ -80,9 +81,8 @@ def read_artifacts(folder: Path, secrets: Sequence[str]) -> PlaybookEnd | None:
         result = data.get("res")
         if event.get("event") == "runner_on_ok" and isinstance(result, dict) and result.get("changed"):
             changed.append(str(data.get("task") or data.get("task_action")))
-        said += str(event.get("stdout") or "").splitlines()
-    # Colours and empty lines tell nobody anything; the last lines of the recap come last.
-    tail = last_lines("\n".join(said[-10 * LAST_LINES :]), secrets)
+        said.extend(str(event.get("stdout") or "").splitlines())
+    tail = last_lines("\n".join(said), secrets)
     return PlaybookEnd(
         status=status, exit_code=exit_code, counts=counts, changed=tuple(changed), log_tail=tail
     )
@@ -104,6 +104,11 @@ def _events(folder: Path) -> Iterator[dict[str, Any]]:
             yield event
 
 
-def _some(hosts: list[str]) -> str:
-    shown = ", ".join(hosts[:5])
-    return shown if len(hosts) <= 5 else f"{shown} and {len(hosts) - 5} more"
+def some(names: Sequence[str]) -> str:
+    """Return names for a sentence, the first few of many.
+
+    >>> some(["a", "b", "c", "d", "e", "f", "g"])
+    'a, b, c, d, e and 2 more'
+    """
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

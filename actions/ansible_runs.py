@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from actions.actuator import Progress
-from actions.ansible_artifacts import PlaybookEnd, read_artifacts
+from actions.ansible_artifacts import PlaybookEnd, read_artifacts, some
 from actions.child_programs import Program, run
 from actions.errors import PermanentActionError, RefusedActionError
 from actions.fence import require_open
@@ -52,6 +52,9 @@ class AnsiblePlaybooks:
         """Return whether the playbook ran, and how it ended."""
         entry, _ = listed(self._entries, command)
         folder, what = RunFolder(self._root, command.id), _what(command)
+        if command.is_rehearsal:
+            # One that was cut off changed nothing, and its result is no state of the world.
+            return look(folder, None, name=what, repeatable=True)
         return look(folder, self._ended(folder, what, entry), name=what, repeatable=entry.repeatable)
 
     def carry_out(self, command: Command) -> str:
@@ -79,8 +82,8 @@ class AnsiblePlaybooks:
         ended = end.told(what)
         if not ended.is_good:
             raise PermanentActionError(f"{ended.detail}, in check mode", ended.log_tail)
-        tasks = ", ".join(redact(task) for task in end.changed) or "nothing"
-        return f"{what} on {', '.join(end.hosts('ok'))}: {tasks}"
+        tasks = some([redact(task) for task in end.changed]) or "nothing"
+        return f"{what} on {some(end.hosts('ok'))}: {tasks}"
 
     def _play(self, command: Command, cmdline: str = "") -> PlaybookEnd:
         program, secrets = self._program(command, cmdline)

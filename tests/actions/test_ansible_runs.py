@@ -184,6 +184,7 @@ def test_a_rehearsal_says_what_would_change_and_changes_nothing(here: Installati
     assert outcome.kind is OutcomeKind.REHEARSED, (outcome.detail, outcome.log_tail)
     assert outcome.detail == "would change: playbook heal on localhost: Write what was asked for"
     assert not here.trace.exists()
+    assert here.run({"region": "eu"}, is_rehearsal=True).detail == outcome.detail
     here.holds("- ansible.builtin.fail: {msg: no}", arguments={})
     assert here.run(command="c2", is_rehearsal=True).kind is OutcomeKind.FAILED
 
