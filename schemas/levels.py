@@ -23,7 +23,7 @@ class LevelRule:
         pattern: What it fails in, `saturation` or `cache_full`: playbooks are chosen by it.
         reading: The gauge.
         above: A pod's mean reading of one interval counts from here on, in the gauge's unit.
-        lasting: How long enough pods must be so before it is a failure. Shorter takes a minute's rush for one;
+        lasting: How long enough pods must be so before it is a failure. Shorter takes a rush for one;
             longer finds it late.
         calm: How long they must not be so before it is over. Shorter ends failures that go on; longer than a
             playbook's check waits, and a step that helped passes for one that did not.
