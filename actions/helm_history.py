@@ -96,7 +96,8 @@ def way_back(
     bringer = begun[-1]
     if len(begun) > 1 and begun[-2].created == made:
         return WayBack(why_not=f"two revisions began in the second in which template {bad} was made")
-    if made_before > bringer.created:
+    if made_before >= bringer.created:
+        # In the same second, too: nobody knows what came first.
         return WayBack(why_not=f"both templates were made after revision {bringer.number} began")
     if later := [one for one in history if one.number > bringer.number and one.status in _RAN]:
         return WayBack(

@@ -14,7 +14,7 @@ from schemas.orders import CommandKind
 from schemas.releases import TargetKind
 from schemas.verbs import OwnerKind
 
-_ORDER = ("get", "list", "patch", "create", "delete")
+_ORDER = ("get", "list", "patch", "create", "update", "delete")
 
 
 def rules(

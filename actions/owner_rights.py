@@ -39,6 +39,7 @@ def owner_rights(owner: OwnerKind, namespace: str) -> tuple[Rule, ...]:
                 *(Rule(resource=one, verbs=("get",), namespace=namespace) for one in FLUX_SOURCES.values()),
             )
         case OwnerKind.HELM:
-            return (Rule(resource=SECRETS, verbs=("get", "list", "patch", "create"), namespace=namespace),)
+            kept = ("get", "list", "create", "update", "delete")
+            return (Rule(resource=SECRETS, verbs=kept, namespace=namespace),)
         case _:
             assert_never(owner)

@@ -10,7 +10,7 @@ from infra.dev import cache, golang, instances
 __all__ = ["PROGRAM", "available", "fetch", "is_fetched", "up"]
 
 VERSION = "3.19.5"
-SOURCE = Path(__file__).parent / "helm"
+SOURCE = Path(__file__).parent / "helm-v3"
 MODULE = "helm.sh/helm/v3"
 PROGRAM = "helm"
 

@@ -1,4 +1,4 @@
-module suture/infra/dev/helm
+module suture/infra/dev/helm-v3
 
 go 1.25.0
 
