@@ -29,9 +29,6 @@ PARTS: Mapping[str, list[str]] = {
     "gateway": ["gateway"],
 }
 
-WATCHER: Mapping[str, list[str]] = {"watcher": ["watcher"]}
-"""Of use where SUTURE_WATCH names namespaces."""
-
 _STOP_SECONDS = 15
 _LONGEST_PAUSE_SECONDS = 30.0
 
@@ -162,7 +159,12 @@ def run_everything(settings: Settings, data: Path | None) -> int:
             f"journal {connected.journal}\nsigning keys and tokens: {connected.data / 'secrets'}\n"
             "stop with Ctrl-C\n"
         )
-        return run_parts(connected, {**PARTS, **(WATCHER if connected.watch else {})})
+        return run_parts(connected, parts_of(connected))
+
+
+def parts_of(settings: Settings) -> Mapping[str, list[str]]:
+    """Return the parts of an installation: a watcher among them where namespaces are named."""
+    return {**PARTS, "watcher": ["watcher"]} if settings.watch else PARTS
 
 
 def with_secrets(settings: Settings) -> Settings:

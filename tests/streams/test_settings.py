@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import SettingsError
+from streams.process_tree import parts_of
 from streams.settings import environment_of, read_settings
 
 SECRET = "k1:MDEyMzQ1Njc4OWFiY2RlZg=="
@@ -51,6 +52,11 @@ def test_a_child_gets_the_same_settings_through_its_environment() -> None:
 def test_a_wrong_variable_is_refused_by_its_name(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         read_settings({name: value})
+
+
+def test_a_watcher_runs_where_namespaces_are_named() -> None:
+    assert "watcher" not in parts_of(read_settings({}))
+    assert parts_of(read_settings({"SUTURE_WATCH": "prod=shop"}))["watcher"] == ["watcher"]
 
 
 def test_a_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
