@@ -40,14 +40,7 @@ class OutcomeLedger:
             return self._memory.outcome(command)
 
     def record(self, outcome: Outcome) -> None:
-        """Remember an outcome; one that is there already, or on the topic, stays.
-
-        Raises:
-            LogError: the broker cannot be reached.
-        """
-        with self._lock:
-            self._learn()
-            self._memory.record(outcome)
+        """Leave it to the topic: of two outcomes that cross on their way there, the first one counts."""
 
     def close(self) -> None:
         """Let go of the connection."""
