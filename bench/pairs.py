@@ -5,7 +5,7 @@ that were rolled back and the median minute. Every run goes through the product'
 the shipped rule for pairs; a release is rolled back at its first harmful verdict. Without `labels.csv` the
 figures are null. `--runs N --seed S` judges the harder cells of `bench.pairs_cells` instead of a folder;
 with `--after M`, releases that are judged healthy are watched on for M minutes, beside their baseline or,
-with `--promoted`, everywhere and without any.
+with `--promoted`, everywhere and without any; damage begins in the minute that `--begins` says.
 """
 
 import argparse
@@ -172,6 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cell", help="only the harder cells whose name has this in it")
     parser.add_argument("--judge", choices=JUDGES, default=JUDGES[0], help="the others are baselines")
     parser.add_argument("--after", type=int, help="with --runs: minutes that healthy releases are watched on")
+    parser.add_argument("--begins", type=int, default=0, help="with --runs: minute in which damage begins")
     parser.add_argument(
         "--promoted", action="store_true", help="with --after: without a baseline from then on"
     )
@@ -179,7 +180,7 @@ def main(arguments: list[str] | None = None) -> None:
     started = Started()
     cells: dict[int, str] | None
     if given.runs is not None:
-        made = hard_cells(given.runs, given.seed, given.cell or "", given.after or 0)
+        made = hard_cells(given.runs, given.seed, given.cell or "", given.after or 0, given.begins)
         runs, cells = [run for _, run in made], {run.run: cell for cell, run in made}
     else:
         try:

@@ -40,6 +40,7 @@ class Cell:
         quiet: Quiet minutes.
         latency: By what the new version multiplies `latency_a`.
         errors: By what it multiplies `errors_a`.
+        begins: Live minute from which it does.
     """
 
     lag: float = 0.0
@@ -62,6 +63,7 @@ class Cell:
     live: int = 30
     latency: float = 1.0
     errors: float = 1.0
+    begins: int = 0
 
 
 PLAIN = Cell()
@@ -98,17 +100,19 @@ CELLS: dict[str, Cell] = {
 """By name, as the report shows them."""
 
 
-def hard_cells(runs: int, seed: int, named: str = "", longer: int = 0) -> list[tuple[str, PairRun]]:
+def hard_cells(
+    runs: int, seed: int, named: str = "", longer: int = 0, begins: int = 0
+) -> list[tuple[str, PairRun]]:
     """Return so many releases of each cell whose name has `named` in it, with the cell's name.
 
-    Each lasts so many minutes `longer` than its cell says. A cell's releases are the same whichever other
-    cells are asked for.
+    Each lasts so many minutes `longer` than its cell says, and those that are bad become so in the live
+    minute `begins`. A cell's releases are the same whichever other cells are asked for.
     """
     made: list[tuple[str, PairRun]] = []
     for number, (name, cell) in enumerate(CELLS.items()):
         if named not in name:
             continue
-        cell = replace(cell, live=cell.live + longer)
+        cell = replace(cell, live=cell.live + longer, begins=begins)
         random = np.random.default_rng([seed, number])
         made += [(name, replace(release(cell, random), run=len(made) + run)) for run in range(runs)]
     return made
@@ -118,6 +122,7 @@ def release(cell: Cell, random: np.random.Generator) -> PairRun:
     """Return one release of a cell; `run` is 0."""
     length = cell.quiet + cell.live
     live = np.arange(length) >= cell.quiet
+    bad = np.arange(length) >= cell.quiet + cell.begins
     load = np.exp(np.cumsum(random.normal(0, 0.02, length)))
     load *= np.exp(cell.tide * np.sin(2 * np.pi * (np.arange(length) / 90.0 + random.random())))
     load *= np.where(live, cell.surge, 1.0)
@@ -126,12 +131,12 @@ def release(cell: Cell, random: np.random.Generator) -> PairRun:
     for name in VALUES:
         worse = cell.latency if name == "latency_a" else 1.0
         ramp = cell.sawtooth * ((np.arange(length) + random.integers(15)) % 15) / 15.0
-        canary = _values(cell, random, load, ill) * np.exp(ramp) * np.where(live, worse, 1.0)
+        canary = _values(cell, random, load, ill) * np.exp(ramp) * np.where(bad, worse, 1.0)
         nothing = np.full(length, np.nan)
         signals[name] = PairSignal(False, canary, _values(cell, random, load, ill), nothing, nothing)
     for name in COUNTS:
         worse = cell.errors if name == "errors_a" else 1.0
-        x, n = _counts(cell, random, load * cell.traffic, ill, np.where(live, worse, 1.0))
+        x, n = _counts(cell, random, load * cell.traffic, ill, np.where(bad, worse, 1.0))
         y, m = _counts(cell, random, load, ill, np.ones(length))
         signals[name] = PairSignal(True, x, y, n, m)
     silent = random.random((2, length)) < cell.missing

@@ -9,7 +9,7 @@ minutes since the release began would be thinned by the good ones, and ask for a
 The rounds share what is left of the release's false-rollback budget, evenly. Of every signal's part some was
 kept for edges that might come during the watch (`edge_budget`); what they did not take was spent on nothing.
 The parts of watch and rounds add up to the budget, so the bound on false rollbacks holds over both, however
-often they are looked at. The price is a threshold that is higher by some four nats, about one interval.
+often they are looked at. The price is a threshold that is higher by some five nats: an interval or two.
 
 Silence convicts nobody here: a service may be scaled to nothing at night.
 """

@@ -64,7 +64,7 @@ class JudgeSettings:
     interval: PositiveDuration = timedelta(seconds=60)
     alpha: Alpha = 0.01
     watch: PositiveDuration = timedelta(minutes=30)
-    after: Duration = timedelta(0)
+    after: Duration = timedelta(hours=1)
     min_watch: Duration = timedelta(minutes=10)
     min_intervals: Annotated[int, Field(ge=1)] = 5
     quiet: PositiveDuration = timedelta(hours=1)
