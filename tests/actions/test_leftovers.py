@@ -11,6 +11,7 @@ import pytest
 from actions.leftovers import MARK, Leader, left_over, stop_leftover
 from tests.actions.local_processes import eventually
 
+MARKED = f"leftovers-test-{os.getpid()}"
 WAITING = "import signal; print(flush=True); signal.pause()"
 
 
@@ -57,11 +58,11 @@ def test_a_process_that_made_its_own_session_is_found_by_its_mark() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", WAITING],
         stdout=subprocess.PIPE,
-        env={**os.environ, MARK: "test-leftovers-7"},
+        env={**os.environ, MARK: MARKED},
         start_new_session=True,
     ) as process:
-        eventually(lambda: [one.pid for one in left_over("test-leftovers-7", None)] == [process.pid])
-        assert stop_leftover("test-leftovers-7", None, grace_s=20) == 1
+        eventually(lambda: [one.pid for one in left_over(MARKED, None)] == [process.pid])
+        assert stop_leftover(MARKED, None, grace_s=20) == 1
         # Reaped by whoever waited first, so that its exit code may be lost.
         process.wait(20)
     assert not psutil.pid_exists(process.pid)

@@ -26,6 +26,9 @@ from tests.actions.local_processes import REPOSITORY, eventually
 from tests.actions.orders import NOW
 from tests.actions.runbook_orders import a_call, executed
 
+# Every process of a run is found by this, also by those that run these tests beside us.
+COMMAND = f"script-test-{os.getpid()}"
+
 
 class Installation:
     """A folder with one listed script and the runs of it."""
@@ -49,13 +52,13 @@ class Installation:
 
 
 def a_heal(arguments: dict[str, str] | None = None, name: str = "heal", **said: Any) -> Command:
-    return a_call(CommandKind.RUN_SCRIPT, name, arguments, **said)
+    return a_call(CommandKind.RUN_SCRIPT, name, arguments, **{"command": COMMAND, **said})
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Installation]:
     yield Installation(tmp_path)
-    for process in marked("c1"):
+    for process in marked(COMMAND):
         process.kill()
 
 
@@ -97,9 +100,9 @@ def test_a_script_is_told_its_arguments_and_what_it_is_run_for_and_little_else(
     assert environment == {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
-        "HOME": str(here.runs / "c1"),
-        "SUTURE_COMMAND_ID": "c1",
-        "SUTURE_COMMAND": "c1",
+        "HOME": str(here.runs / COMMAND),
+        "SUTURE_COMMAND_ID": COMMAND,
+        "SUTURE_COMMAND": COMMAND,
         "SUTURE_ENVIRONMENT": "prod",
         "SUTURE_SERVICE": "cart",
         "SUTURE_CLUSTER": "default",
@@ -164,7 +167,7 @@ def test_a_secret_comes_from_where_the_list_says_and_is_never_shown(
     (line,) = here.run().log_tail
     assert line.startswith("said <secret> and Bearer <secret>")
     monkeypatch.delenv("OTHER_SECRET")
-    missing = here.run(command="c2")
+    missing = here.run(command=f"{COMMAND}-2")
     assert missing.kind is OutcomeKind.FAILED
     assert missing.detail == "script heal: ROOM is in no variable OTHER_SECRET"
 
@@ -175,12 +178,12 @@ def test_limits_bind_a_script(here: Installation) -> None:
     assert greedy.kind is OutcomeKind.FAILED
     assert "MemoryError" in greedy.log_tail[-1]
     here.holds("while True: pass", cpu_s=1)
-    busy = here.run(command="c2")
+    busy = here.run(command=f"{COMMAND}-2")
     assert busy.detail in ("script heal was ended by signal 24", "script heal was ended by signal 9")
     here.holds("open(TRACE, 'wb').write(bytes(2 << 20))", file_mib=1)
-    assert here.run(command="c3").kind is OutcomeKind.FAILED
+    assert here.run(command=f"{COMMAND}-3").kind is OutcomeKind.FAILED
     here.holds("import resource, sys\nsys.exit(resource.getrlimit(resource.RLIMIT_CORE) != (0, 0))")
-    assert here.run(command="c4").kind is OutcomeKind.DONE
+    assert here.run(command=f"{COMMAND}-4").kind is OutcomeKind.DONE
 
 
 STUBBORN = """
@@ -200,14 +203,14 @@ def test_a_script_that_takes_too_long_is_stopped_with_everything_it_began(here: 
     outcome = here.run(timeout_s=3)
     assert outcome.kind is OutcomeKind.FAILED
     assert outcome.detail == "script heal was stopped after 3 s"
-    assert marked("c1") == []
+    assert marked(COMMAND) == []
 
 
 def test_what_a_script_leaves_running_when_it_ends_is_stopped(here: Installation) -> None:
     here.trace.write_text("before ")
     here.holds(STUBBORN)
     assert here.run().kind is OutcomeKind.DONE
-    assert marked("c1") == []
+    assert marked(COMMAND) == []
 
 
 def test_a_rehearsal_checks_everything_and_runs_nothing(here: Installation) -> None:
@@ -247,9 +250,9 @@ def test_a_run_whose_executor_was_killed_is_stopped_and_begun_again_only_if_that
     ) as executor:
         eventually(lambda: here.trace.exists() and here.trace.read_text() == "began ", 120)
         executor.send_signal(signal.SIGKILL)
-    assert marked("c1"), "the grandchild has outlived its executor"
+    assert marked(COMMAND), "the grandchild has outlived its executor"
     outcome = executed(command, here.scripts())
-    assert marked("c1") == []
+    assert marked(COMMAND) == []
     if repeatable:
         assert outcome.kind is OutcomeKind.DONE, outcome.detail
         assert here.trace.read_text() == "began began "
@@ -263,7 +266,7 @@ def test_a_run_whose_executor_was_killed_is_stopped_and_begun_again_only_if_that
 
 def test_a_run_that_was_cut_off_and_may_not_begin_again_now_has_failed(here: Installation) -> None:
     here.holds("open(TRACE, 'w')", repeatable=True)
-    RunFolder(here.runs, CommandId("c1")).begin("script heal", NOW)
+    RunFolder(here.runs, CommandId(COMMAND)).begin("script heal", NOW)
     outcome = executed(a_heal(), here.scripts(), kill_switch=lambda: "the database is moving")
     assert outcome.kind is OutcomeKind.FAILED
     assert "the kill switch is on: the database is moving" in outcome.detail
@@ -294,7 +297,7 @@ def test_a_run_that_began_on_another_machine_is_not_begun_again(here: Installati
 
 
 def begin_as(here: Installation, begun: Begun) -> None:
-    folder = RunFolder(here.runs, CommandId("c1"))
+    folder = RunFolder(here.runs, CommandId(COMMAND))
     folder.path.mkdir(parents=True)
     (folder.path / "begun.json").write_bytes(to_json(begun))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -135,7 +136,9 @@ def test_an_executor_carries_out_what_is_signed_fresh_and_its_own_and_nothing_el
     at = clock.now()
 
     def a_run(name: str) -> Command:
-        command = a_call(CommandKind.RUN_SCRIPT, "heal", {"scope": "all"}, command=name)
+        # A run's processes are found by it, also by those that run this test beside us.
+        unique = f"{name}-{os.getpid()}"
+        command = a_call(CommandKind.RUN_SCRIPT, "heal", {"scope": "all"}, command=unique)
         return replace(command, issued_at=at, expires_at=at + timedelta(minutes=20))
 
     good, foreign, forged, unsigned = map(a_run, ("good", "foreign", "forged", "unsigned"))
@@ -154,6 +157,7 @@ def test_an_executor_carries_out_what_is_signed_fresh_and_its_own_and_nothing_el
             lambda: known if len(known := outcomes(installation)) == 4 else {}, "all are reported"
         )
         letters = [dict(record.headers) for record in installation.records(Topic.DEAD_LETTERS)]
+    found = {name.partition("-")[0]: outcome for name, outcome in found.items()}
     assert {name: outcome.kind.value for name, outcome in found.items()} == {
         "good": "done",
         "stale": "refused",
@@ -167,4 +171,4 @@ def test_an_executor_carries_out_what_is_signed_fresh_and_its_own_and_nothing_el
         b"the signature by key test does not fit the command",
         b"the signature names key other, known here are test",
     ]
-    assert sorted(path.name for path in installation.settings.runs.iterdir()) == ["good"]
+    assert sorted(path.name for path in installation.settings.runs.iterdir()) == [good.id]

@@ -1,6 +1,7 @@
 """Listed playbooks, really run by ansible-playbook on this machine, through the real executor."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -23,7 +24,10 @@ from tests.actions.runbook_orders import a_call, executed
 
 pytest.importorskip("ansible_runner", reason="needs the extra suture[ansible]")
 
-COMMAND = "ansible-test-command"
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+
+# Every process of a run is found by this, also by those that run these tests beside us.
+COMMAND = f"ansible-test-{os.getpid()}"
 
 
 class Installation:
@@ -104,7 +108,7 @@ def test_arguments_are_data_and_never_templates(here: Installation) -> None:
     assert here.run({"region": odd}).kind is OutcomeKind.DONE
     assert here.trace.read_text() == f"{odd} for cart in prod"
     for text in ("{{ lookup('pipe', 'id') }}", "{% set x = 1 %}"):
-        refused = here.run({"region": text}, command="c2")
+        refused = here.run({"region": text}, command=f"{COMMAND}-2")
         assert (refused.kind, refused.detail) == (
             OutcomeKind.REFUSED,
             "playbook heal: argument region holds a template, expected plain text",
@@ -186,7 +190,7 @@ def test_a_rehearsal_says_what_would_change_and_changes_nothing(here: Installati
     assert not here.trace.exists()
     assert here.run({"region": "eu"}, is_rehearsal=True).detail == outcome.detail
     here.holds("- ansible.builtin.fail: {msg: no}", arguments={})
-    assert here.run(command="c2", is_rehearsal=True).kind is OutcomeKind.FAILED
+    assert here.run(command=f"{COMMAND}-2", is_rehearsal=True).kind is OutcomeKind.FAILED
 
 
 WAIT = """
