@@ -28,7 +28,7 @@ from schemas.observations import (
 )
 from schemas.topics import Topic
 from streams.watched_namespace import watching_rights
-from tests.integration.installation import Installation, say
+from tests.integration.installation import GATE, Installation, say
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
@@ -152,7 +152,7 @@ def watched(
         kafka_broker.bootstrap,
         tmp_path,
         f"{namespace}.",
-        parts={"watcher": ["--log-level=info", "watcher"]},
+        parts={"watcher": ["--log-level=info", "watcher"], "gate": GATE, "journal": ["journal"]},
         watch=((EnvironmentName("prod"), namespace),),
     )
     with installation:
@@ -235,6 +235,15 @@ def test_a_loop_keeps_its_id_when_its_pod_is_another(watched: Watched) -> None:
     assert watched.cleared() == {}
     watched.kubectl("scale", "deployment/crash", "--replicas=0")
     watched.installation.until(lambda: watched.cleared() == {first: 1}, "the loop is over", PATIENT)
+
+    def journalled() -> list[dict[str, object]]:
+        rows = "SELECT failure, service, pattern, cleared_at IS NOT NULL AS is_over FROM failures"
+        told = watched.installation.cli("sql", rows, "--format=json", check=False)
+        found: list[dict[str, object]] = json.loads(told.stdout) if told.returncode == 0 else []
+        return found if any(row["is_over"] for row in found) else []
+
+    (row,) = watched.installation.until(journalled, "the journal has it", PATIENT)
+    assert row == {"failure": first, "service": "crash", "pattern": "crash_loop", "is_over": True}
 
 
 def test_what_changes_for_good_and_which_pods_come_and_go_is_told(watched: Watched) -> None:
