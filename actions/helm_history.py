@@ -1,6 +1,7 @@
-"""Which revision of a Helm release ran the template to go back to: certain, or not at all. Pure.
+"""Which revision of a Helm release brought the template to go back to: one candidate, or none. Pure.
 
-Helm keeps each revision in a Secret, whose labels and age are enough here: what it holds is never read.
+Helm keeps each revision in a Secret, whose labels and age are enough here. That the candidate's manifest
+gives the very template is for the API server to say: changes past Helm leave no trace among these instants.
 Source: helm.sh, Storage backends; helm v3, pkg/storage/driver/secrets.go and pkg/release/status.go.
 """
 
@@ -38,7 +39,7 @@ class WayBack:
 
     Attributes:
         revision: Its number; 0 for none.
-        why_not: Why none is certain; "" when one is.
+        why_not: Why there is none; "" when there is one.
     """
 
     revision: int = 0
@@ -72,7 +73,7 @@ def way_back(
 ) -> WayBack:
     """Return the revision directly before the one that brought a bad template in.
 
-    It is certain only where the good template ran directly before the bad one, where the bad one was made
+    There is one only where the good template ran directly before the bad one, where the bad one was made
     right after exactly one revision began and is used for the first time, and where that revision is the
     newest that came to anything.
 

@@ -22,7 +22,7 @@ _ENVIRONMENT = ("PATH", "HOME", "KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERN
 
 
 class Helm:
-    """Rolls releases back.
+    """Rolls releases back, and tells what a revision holds.
 
     Args:
         program: Its file.
@@ -41,19 +41,27 @@ class Helm:
         Raises:
             PermanentActionError: a name is none, there is no such program, or it failed; says its last line.
         """
-        if not _RELEASE.fullmatch(release) or not _NAMESPACE.fullmatch(namespace) or revision < 1:
-            raise PermanentActionError(
-                f"{what}: {namespace}/{release} revision {revision} is no release of Helm"
-            )
-        arguments = [str(self._program), "rollback", release, str(revision)]
-        arguments += ["--namespace", namespace, "--timeout", f"{HOOKS_S}s"]
+        self._run(what, ["rollback"], release, [str(revision), "--timeout", f"{HOOKS_S}s"], namespace)
+
+    def manifest(self, what: str, release: str, revision: int, namespace: str) -> str:
+        """Return the objects of a revision as YAML; they may hold secrets, so they are never shown.
+
+        Raises:
+            PermanentActionError: as for a rollback.
+        """
+        return self._run(what, ["get", "manifest"], release, ["--revision", str(revision)], namespace)
+
+    def _run(self, what: str, verb: list[str], release: str, more: list[str], namespace: str) -> str:
+        if not _RELEASE.fullmatch(release) or not _NAMESPACE.fullmatch(namespace):
+            raise PermanentActionError(f"{what}: {namespace}/{release} is no name of a release of Helm")
+        arguments = [str(self._program), *verb, release, *more, "--namespace", namespace]
         try:
             # A session of its own: a signal to the executor must not cut a rollback in two.
             running = subprocess.Popen(
                 arguments,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
@@ -61,10 +69,11 @@ class Helm:
             raise PermanentActionError(f"{what}: {self._program} does not start: {error.strerror}") from error
         with running:
             try:
-                _, said = running.communicate(timeout=LONGEST_S)
+                told, said = running.communicate(timeout=LONGEST_S)
             except subprocess.TimeoutExpired as error:
                 os.killpg(running.pid, signal.SIGKILL)
                 raise PermanentActionError(f"{what}: helm did not end within {LONGEST_S} s") from error
         if running.returncode:
             lines = said.decode(errors="replace").strip().splitlines()
-            raise PermanentActionError(f"{what}: helm rollback failed: {redact(lines[-1]) if lines else ''}")
+            raise PermanentActionError(f"{what}: helm {verb[0]} failed: {redact(lines[-1]) if lines else ''}")
+        return told.decode(errors="replace")

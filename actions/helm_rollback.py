@@ -1,16 +1,19 @@
 """Undo of a workload that Helm alone owns: a rollback of its release, where one revision is certain."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+import yaml
 
 from actions.errors import HandedOverError, PermanentActionError, TransientActionError
 from actions.helm_history import PENDING, Revision, history_of, selector, way_back
 from actions.helm_program import Helm
-from actions.kubernetes_api import ForbiddenError, KubernetesApi
-from actions.kubernetes_resources import SECRETS
+from actions.kubernetes_api import ForbiddenError, KubernetesApi, PatchForm
+from actions.kubernetes_objects import as_read
+from actions.kubernetes_resources import SECRETS, WORKLOADS
 from actions.kubernetes_verb import Verb, what
 from actions.owner_traces import Trace
-from actions.workloads import read_workload
+from actions.workloads import Workload, read_workload
 from schemas.orders import Command
 from schemas.verbs import OwnerKind, Ownership
 
@@ -67,8 +70,9 @@ def roll_back(
     if workload.template == command.template:
         return undo.carry_out(command, is_rehearsal=is_rehearsal)
     way = way_back(release.history, workload.kept, command.target.kind, command.template, workload.template)
-    if not way.revision:
-        strategy = f"nothing is touched: no revision of {release.title} is certain, {way.why_not}"
+    why_not = way.why_not or _difference(api, helm, command, release, workload, way.revision)
+    if why_not:
+        strategy = f"nothing is touched: no revision of {release.title} is certain, {why_not}"
         ownership = Ownership(owner=OwnerKind.HELM, name=release.title, strategy=strategy)
         raise HandedOverError(
             f"{name}: {strategy}; `helm history {release.trace.name} --namespace "
@@ -85,3 +89,37 @@ def roll_back(
             f"{name}: {text}, and template {seen.template} is asked for; all else went back with it"
         )
     return text
+
+
+def _difference(
+    api: KubernetesApi, helm: Helm, command: Command, release: Release, workload: Workload, revision: int
+) -> str:
+    """Return how a revision's template is another one than that to go back to; "" where it is the same.
+
+    The API server itself writes both in the same way: it is asked what the workload would be, and stores
+    nothing.
+    """
+    name, trace, resource = what(command), release.trace, WORKLOADS[command.target.kind][0]
+    found = [
+        one
+        for one in yaml.safe_load_all(helm.manifest(name, trace.name, revision, trace.namespace))
+        if isinstance(one, dict)
+        and one.get("kind") == resource.kind
+        and (one.get("metadata") or {}).get("name") == command.target.workload
+    ]
+    if len(found) != 1:
+        return f"revision {revision} holds {len(found)} objects of this name"
+    template = {"$patch": "replace", **found[0]["spec"]["template"]}
+    body = {"metadata": as_read(workload.body), "spec": {"template": template}}
+    would_be = api.patch(
+        name,
+        resource,
+        command.target.namespace,
+        command.target.workload,
+        body,
+        PatchForm.STRATEGIC,
+        is_rehearsal=True,
+    )
+    if replace(workload, body=would_be).template != command.template:
+        return f"the template of revision {revision} is another one"
+    return ""

@@ -46,7 +46,7 @@ spec:
   replicas: 1
   selector: {matchLabels: {app: shop}}
   template:
-    metadata: {labels: {app: shop}}
+    metadata: {labels: {app: shop}, annotations: {note: "{{ .Values.note }}"}}
     spec:
       terminationGracePeriodSeconds: 0
       containers:
@@ -98,8 +98,9 @@ class Site:
             check=True,
         ).stdout
 
-    def upgrade(self, image: str) -> TemplateHash:
-        self.helm("upgrade", "--install", "shop", str(self.chart), "--set", f"image={image}", "--wait")
+    def upgrade(self, image: str, note: str = "") -> TemplateHash:
+        values = ("--set", f"image={image},note={note}", "--wait")
+        self.helm("upgrade", "--install", "shop", str(self.chart), *values)
         return self.template()
 
     def released(self) -> None:
@@ -223,6 +224,20 @@ def test_a_release_on_which_somebody_works_is_waited_for_and_then_given_up(site:
     outcome = site.execute(site.order(CommandKind.UNDO, life=timedelta(seconds=5)))
     assert outcome.kind is OutcomeKind.FAILED
     assert "is pending-upgrade since" in outcome.detail
+    assert site.template() == site.bad
+
+
+def test_a_template_that_no_revision_holds_is_handed_over(site: Site) -> None:
+    # Somebody changed the image past Helm, and the next upgrade brought the bad one.
+    site.next_second()
+    site.kubectl("set", "image", "deployment/shop", f"shop={shop_images.SHOP_V2}")
+    site.kubectl("rollout", "status", "deployment/shop", "--timeout=90s")
+    site.good = site.template()
+    site.next_second()
+    site.bad = site.upgrade(shop_images.PAUSE, note="bad")
+    outcome = site.execute(site.order(CommandKind.UNDO))
+    assert outcome.kind is OutcomeKind.HANDED_OVER, outcome.detail
+    assert "the template of revision 2 is another one" in outcome.detail
     assert site.template() == site.bad
 
 
