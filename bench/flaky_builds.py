@@ -42,6 +42,7 @@ class World:
         broken: Share of builds that break something.
         builds: How many are judged, after those that only teach.
         repeats: A pipeline whose tests fail runs them once more.
+        breaks_flaky: What breaks is a flaky test, which is the hardest to believe.
         lessons: How many come before.
     """
 
@@ -51,6 +52,7 @@ class World:
     broken: float = 0.2
     builds: int = 300
     repeats: bool = True
+    breaks_flaky: bool = False
     lessons: int = 50
 
 
@@ -83,7 +85,8 @@ def simulate(world: World, seed: int) -> dict[str, Tally]:
     history: list[PastBuild] = []
     for number in range(world.lessons + world.builds):
         is_broken = draw.random() < world.broken
-        broken = set(draw.sample(names, draw.randint(1, 3))) if is_broken else set()
+        candidates = sorted(rates) if world.breaks_flaky else names
+        broken = set(draw.sample(candidates, draw.randint(1, 3))) if is_broken else set()
         at = _START + timedelta(days=number)
         runs = [_run(names, rates, broken, draw, number, 1)]
         if world.repeats and _failed(runs):
@@ -168,8 +171,14 @@ def main() -> None:
     parser.add_argument("--flaky", type=float, default=World().flaky, help="share of tests that are flaky")
     parser.add_argument("--builds", type=int, default=World().builds)
     parser.add_argument("--no-repeat", action="store_true", help="run tests once, whatever comes out")
+    parser.add_argument("--break-flaky", action="store_true", help="break flaky tests only")
     given = parser.parse_args()
-    world = World(flaky=given.flaky, builds=given.builds, repeats=not given.no_repeat)
+    world = World(
+        flaky=given.flaky,
+        builds=given.builds,
+        repeats=not given.no_repeat,
+        breaks_flaky=given.break_flaky,
+    )
     tallies = simulate(world, given.seed)
     print(
         json.dumps(
@@ -178,6 +187,7 @@ def main() -> None:
                 "flaky_share": world.flaky,
                 "builds": world.builds,
                 "repeats": world.repeats,
+                "breaks_flaky": world.breaks_flaky,
                 "rules": {rule: tally.shares() for rule, tally in tallies.items()},
             },
             indent=2,

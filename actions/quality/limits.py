@@ -1,9 +1,4 @@
-"""Weights and limits of the gate, and the file that may change them.
-
-required: [tests, findings]
-changed_coverage_pass: 0.9
-weights: {coverage: 2}
-"""
+"""Weights and limits of the gate, with their units."""
 
 from dataclasses import dataclass, field, fields
 from math import isfinite
