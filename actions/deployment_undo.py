@@ -1,13 +1,15 @@
 """Undo of a Deployment as `kubectl rollout undo` does it, on JSON: what to send, and when it is done.
 
-Source: kubernetes/kubectl v1.37, pkg/polymorphichelpers/rollback.go and rollout_status.go. Two
+Source: kubernetes/kubectl v1.37, pkg/polymorphichelpers/rollback.go and rollout_status.go. Three
 departures: the way back is named by template hash instead of revision, because an undo gives the old
 template a new revision number and "the previous one" said twice swaps back and forth; and the patch
-tests uid and resourceVersion, so that a deploy in between is noticed instead of overwritten.
+tests uid and resourceVersion, so that a deploy in between is noticed instead of overwritten; and what tells
+whose the Deployment is stays as it is, though an older ReplicaSet was made when it was somebody else's.
 """
 
 from actions.errors import PermanentActionError
 from actions.kubernetes_objects import Json, tests
+from actions.owner_traces import OWNER_NOTES
 from schemas.keys import NO_TEMPLATE, TemplateHash
 
 HASH_LABEL = "pod-template-hash"
@@ -21,6 +23,7 @@ _OWN_ANNOTATIONS = (
     "deployment.kubernetes.io/desired-replicas",
     "deployment.kubernetes.io/max-replicas",
     "deprecated.deployment.rollback.to",
+    *OWNER_NOTES,
 )
 
 

@@ -17,9 +17,20 @@ TITLES = {
 }
 
 TRACKING_ID = "argocd.argoproj.io/tracking-id"
+RELEASE_NAME, RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 KUSTOMIZE, HELM_TOOLKIT = "kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io"
 _ARGO_CD_MANAGER = "argocd-controller"
+
+OWNER_NOTES = (
+    TRACKING_ID,
+    "argocd.argoproj.io/installation-id",
+    RELEASE_NAME,
+    RELEASE_NAMESPACE,
+    f"{KUSTOMIZE}/reconcile",
+    f"{KUSTOMIZE}/ssa",
+)
+"""Annotations by which an object says whose it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +75,9 @@ def traces(thing: Json) -> tuple[Trace, ...]:
     if instance or _ARGO_CD_MANAGER in managers:
         # An Application that was deleted leaves both behind.
         found.append(Trace(owner=OwnerKind.ARGO_CD, kind="Application", name=instance, is_certain=False))
-    release = notes.get("meta.helm.sh/release-name")
+    release = notes.get(RELEASE_NAME)
     if release and labels.get("app.kubernetes.io/managed-by") == "Helm":
-        namespace = notes.get("meta.helm.sh/release-namespace") or metadata.get("namespace", "")
+        namespace = notes.get(RELEASE_NAMESPACE) or metadata.get("namespace", "")
         found.append(Trace(owner=OwnerKind.HELM, kind="Release", namespace=namespace, name=release))
     return tuple(found)
 

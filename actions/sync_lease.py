@@ -136,7 +136,8 @@ def note_link(api: KubernetesApi, name: str, owner: Owner, command: Command, lin
             return "", None
         return "", _noted(seen, replace(note, links=_newest({**note.links, command.id: link})), {})
 
-    _written(api, name, owner, decide, is_rehearsal=False)
+    # What was read before the pause knows no note.
+    _written(api, name, read_again(api, name, owner), decide, is_rehearsal=False)
 
 
 def leave(api: KubernetesApi, name: str, owner: Owner, command: Command) -> str:

@@ -79,7 +79,8 @@ class ObjectServer:
         if method == "GET":
             return 200, found
         wanted = (body.get("preconditions") or body.get("metadata") or {}) if isinstance(body, dict) else {}
-        if any(found["metadata"].get(key) != value for key, value in wanted.items()):
+        said = {key: wanted[key] for key in ("uid", "resourceVersion") if key in wanted}
+        if any(found["metadata"].get(key) != value for key, value in said.items()):
             return 409, a_status(409, "Conflict", "the object has been modified")
         if method == "DELETE":
             if body.get("dryRun") != ["All"]:
