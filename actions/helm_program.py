@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from actions.errors import PermanentActionError
+from actions.fence import require_open
 from schemas.redaction import redact
 
 HOOKS_S = 60
@@ -41,6 +42,7 @@ class Helm:
         Raises:
             PermanentActionError: a name is none, there is no such program, or it failed; says its last line.
         """
+        require_open()
         self._run(what, ["rollback"], release, [str(revision), "--timeout", f"{HOOKS_S}s"], namespace)
 
     def manifest(self, what: str, release: str, revision: int, namespace: str) -> str:
