@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from tests.integration.gitops_site import gitops_cluster
 from tests.integration.parts import (
     alertmanager_server,
     argo_rollouts,
@@ -16,6 +17,7 @@ __all__ = [
     "argo_rollouts",
     "contracts",
     "dev_cluster",
+    "gitops_cluster",
     "kafka_broker",
     "namespace",
     "otel_collector",
