@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from actions.errors import ActionError, PermanentActionError, RefusedActionError
+from actions.errors import ActionError, HandedOverError, PermanentActionError, RefusedActionError
 from schemas.codec import from_python, to_json
 from schemas.durations import PositiveDuration
 from schemas.errors import SchemaError, SettingsError
@@ -125,17 +125,25 @@ def _rehearse(settings: Settings, command: Command, given: Given) -> None:
     if command.target.kind is TargetKind.PROCESSES:
         raise SettingsError("a dry run asks a Kubernetes API server, local processes have none")
     from actions.kubernetes_targets import KubernetesTargets
+    from streams.gitops import owners_of
 
-    cluster = KubernetesTargets(_api())
+    cluster = KubernetesTargets(_api(), owners_of(settings.gitops))
     try:
         progress = cluster.read_back(command)
         is_change = not progress.is_set
         text = cluster.rehearse(command) if is_change else f"nothing to change: {progress.detail}"
     except ActionError as error:
-        kind = OutcomeKind.REFUSED if isinstance(error, RefusedActionError) else OutcomeKind.FAILED
-        _tell({"would_change": False, "detail": str(error)}, f"would be {kind}: {error}", given)
+        kind = _ending(error)
+        text = f"would be {kind.replace('_', ' ')}: {error}"
+        _tell({"would_change": False, "detail": str(error)}, text, given)
         raise typer.Exit(EXIT[kind]) from error
     _tell({"would_change": is_change, "detail": text}, f"would change: {text}" if is_change else text, given)
+
+
+def _ending(error: ActionError) -> OutcomeKind:
+    if isinstance(error, HandedOverError):
+        return OutcomeKind.HANDED_OVER
+    return OutcomeKind.REFUSED if isinstance(error, RefusedActionError) else OutcomeKind.FAILED
 
 
 def _order(settings: Settings, command: Command, given: Given) -> NoReturn:

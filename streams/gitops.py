@@ -17,7 +17,7 @@ logger = logging.getLogger("suture.executor")
 
 def owners_of(settings: GitOpsSettings) -> OwnerSettings:
     """Return how owners are dealt with; forges only where there are credentials for them."""
-    forges = _forges(settings)
+    forges = forges_of(settings)
     found = settings.helm or shutil.which("helm")
     program = Path(found) if found else None
     return OwnerSettings(
@@ -29,7 +29,7 @@ def owners_of(settings: GitOpsSettings) -> OwnerSettings:
     )
 
 
-def _forges(settings: GitOpsSettings) -> dict[str, Forge]:
+def forges_of(settings: GitOpsSettings) -> dict[str, Forge]:
     """Return what opens requests to revert, by the host that repositories' addresses name."""
     found: dict[str, Forge] = {}
     if not settings.github_token and not settings.gitlab_token:

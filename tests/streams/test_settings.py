@@ -6,6 +6,7 @@ import pytest
 
 from schemas.errors import SettingsError
 from streams.process_tree import parts_of
+from streams.gitops import forges_of
 from streams.settings import environment_of, read_settings
 
 SECRET = "k1:MDEyMzQ1Njc4OWFiY2RlZg=="
@@ -46,6 +47,11 @@ def test_a_child_gets_the_same_settings_through_its_environment() -> None:
         ("SUTURE_REPLICATION", "three"),
         ("SUTURE_WATCH", "shop-prod"),
         ("SUTURE_WATCH", "prod=shop,dev=shop"),
+        ("SUTURE_HELM", "/nowhere/at/all"),
+        ("SUTURE_LEASE_SECONDS", "5"),
+        ("SUTURE_LEASE_SECONDS", "soon"),
+        ("SUTURE_GITHUB_TOKEN_FILE", "/nowhere/at/all"),
+        ("SUTURE_GITLAB_URL", "gitlab.example"),
         ("SUTURE_KEYS_FILE", "/nowhere/at/all"),
     ],
 )
@@ -66,3 +72,14 @@ def test_a_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
     assert settings.keys == SECRET
     assert SECRET not in repr(settings)
     assert "a-secret-token" not in repr(settings)
+
+
+def test_a_forge_is_known_by_the_host_that_repositories_name_and_only_with_a_token(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("a-secret-token\n")
+    assert forges_of(read_settings({}).gitops) == {}
+    public = read_settings({"SUTURE_GITHUB_TOKEN_FILE": str(file), "SUTURE_GITLAB_TOKEN_FILE": str(file)})
+    assert set(forges_of(public.gitops)) == {"github.com", "gitlab.com"}
+    assert "a-secret-token" not in repr(public.gitops)
+    own = {"SUTURE_GITHUB_URL": "https://git.example/api/v3", "SUTURE_GITHUB_TOKEN_FILE": str(file)}
+    assert set(forges_of(read_settings(own).gitops)) == {"git.example"}
