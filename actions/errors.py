@@ -38,6 +38,10 @@ class PermanentActionError(ActionError):
         self.log_tail = log_tail
 
 
+class NotAllowedActionError(PermanentActionError):
+    """We lack a right, or are not known. An API server that has just started says so of everybody, too."""
+
+
 class RefusedActionError(ActionError):
     """The world is not what the command expects, so it must not be carried out."""
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from actions.actuator import Actuator, Progress
 from actions.errors import (
     HandedOverError,
+    NotAllowedActionError,
     PermanentActionError,
     RefusedActionError,
     ReportedElsewhereError,
@@ -39,12 +40,15 @@ class Patience:
         rollout: A change that has not taken effect after so long has failed, unless the command itself
             says how long it may take. Shorter than what a service takes to start calls good undos
             failed; longer pages late.
+        not_allowed: How long a missing right is believed to be a server that has just started and has not
+            read its roles yet. Shorter fails commands that its restart meets; longer pages late.
     """
 
     first_retry: timedelta = timedelta(seconds=0.5)
     longest_retry: timedelta = timedelta(seconds=15)
     poll: timedelta = timedelta(seconds=0.5)
     rollout: timedelta = timedelta(minutes=10)
+    not_allowed: timedelta = timedelta(seconds=15)
 
 
 class Executor:
@@ -276,10 +280,17 @@ class Executor:
         """Return what the act returns, trying again after errors that may pass until the deadline."""
         pause = self._patience.first_retry
         tries = 0
+        allowed_by: datetime | None = None
         while True:
             tries += 1
             try:
                 return act()
+            except NotAllowedActionError:
+                now = self._clock()
+                allowed_by = allowed_by or min(now + self._patience.not_allowed, deadline)
+                if now >= allowed_by:
+                    raise
+                wait = min(pause, allowed_by - now)
             except TransientActionError as error:
                 wait = max(pause, timedelta(seconds=error.retry_after_s or 0))
                 if self._clock() + wait >= deadline:

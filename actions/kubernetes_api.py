@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from actions.errors import (
     ActionError,
+    NotAllowedActionError,
     PermanentActionError,
     RefusedActionError,
     TransientActionError,
@@ -420,4 +421,6 @@ def _explained(what: str, status: int, body: Any, headers: Any) -> ActionError:
             return TransientActionError(text, retry_after_s=float(asked) if asked else None)
         except ValueError:
             return TransientActionError(text)
+    if status in (401, 403):
+        return NotAllowedActionError(text)
     return PermanentActionError(text)

@@ -8,6 +8,7 @@ import pytest
 from actions.actuator import Progress
 from actions.errors import (
     HandedOverError,
+    NotAllowedActionError,
     PermanentActionError,
     RefusedActionError,
     SignatureError,
@@ -387,3 +388,17 @@ def test_a_ledger_forgets_the_oldest_first(world: World) -> None:
         an_executor(world, ledger).execute(a_command(name=f"c{number}"))
     known = [ledger.outcome(a_command(name=f"c{number}").id) is not None for number in range(3)]
     assert known == [False, True, True]
+
+
+def test_a_server_that_has_just_started_and_knows_nobodys_rights_is_waited_for(world: World) -> None:
+    world.troubles = [NotAllowedActionError("403 Forbidden") for _ in range(4)]
+    outcome = an_executor(world).execute(a_command())
+    assert outcome.kind is OutcomeKind.DONE
+    assert world.changes == 1
+
+
+def test_a_right_that_is_missing_for_longer_is_said_in_the_servers_words(world: World) -> None:
+    world.troubles = [NotAllowedActionError("403 Forbidden") for _ in range(40)]
+    outcome = an_executor(world).execute(a_command())
+    assert (outcome.kind, outcome.detail) == (OutcomeKind.FAILED, "403 Forbidden")
+    assert outcome.at - outcome.started_at == Patience().not_allowed

@@ -203,7 +203,7 @@ class Site:
             sleep=wait,
             ledger=MemoryLedger(),
             clusters=frozenset({"dev"}),
-            patience=Patience(poll=timedelta(seconds=0.2)),
+            patience=Patience(poll=timedelta(seconds=0.2), not_allowed=timedelta(0)),
         ).execute(command)
 
     def state(self) -> dict[str, object]:
