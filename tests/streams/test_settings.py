@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import SettingsError
-from streams.process_tree import parts_of
 from streams.gitops import forges_of
+from streams.process_tree import parts_of
 from streams.settings import environment_of, read_settings
 
 SECRET = "k1:MDEyMzQ1Njc4OWFiY2RlZg=="
