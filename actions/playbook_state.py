@@ -89,15 +89,28 @@ class PlaybookRun:
 
 
 @dataclass(slots=True, kw_only=True)
+class OneWay:
+    """A change that going back does not take back.
+
+    Attributes:
+        version: Of the release that made it; "" where nobody said.
+    """
+
+    reason: str
+    version: str
+    at: AwareDatetime
+
+
+@dataclass(slots=True, kw_only=True)
 class RemedyState:
     """Failures and playbooks of one environment.
 
     Attributes:
         failures: By id, oldest first.
         runs: Playbooks under way, by what they are about.
-        one_way: `service version` to what was seen to be changed for good; `service ` for any version.
+        one_way: `service version` to what was seen to be changed for good.
     """
 
     failures: dict[str, KnownFailure] = field(default_factory=dict)
     runs: dict[str, PlaybookRun] = field(default_factory=dict)
-    one_way: dict[str, str] = field(default_factory=dict)
+    one_way: dict[str, OneWay] = field(default_factory=dict)

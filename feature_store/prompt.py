@@ -13,7 +13,8 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import Output
 
-from feature_store.sql import Format, Result, SqlError, render, run_query
+from feature_store.formats import Format
+from feature_store.sql import Result, SqlError, render, run_query
 from feature_store.views import Connection
 
 _KEYWORDS = (

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from typing import Any, TextIO, assert_never
 
+from feature_store.formats import Format
 from feature_store.views import Connection, QueryError
 from feature_store.wording import printable
 from schemas.errors import SutureError
@@ -32,14 +32,6 @@ class Result:
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
-
-
-class Format(StrEnum):
-    """How a result is written: TABLE for people; CSV (RFC 4180) and JSON, one array, for machines."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
 
 
 def run_query(connection: Connection, text: str, parameters: Sequence[object] = ()) -> Result:

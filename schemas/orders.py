@@ -106,8 +106,6 @@ class Guard(StrEnum):
     SUPERSEDED = "superseded"
     SHADOW = "shadow"
     IRREVERSIBLE = "irreversible"
-    TARGET_BUSY = "target_busy"
-    QUARANTINE = "quarantine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

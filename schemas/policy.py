@@ -102,8 +102,6 @@ class GateSettings:
         playbooks: Names of the playbooks that may be chosen; None for all that are there.
         remedy_budget: Steps of playbooks allowed for one service within `budget_window`; one more asks.
         service_budget: Rollbacks allowed of one service within `budget_window`; one more is held.
-        lease: How long an owner such as Argo CD is told to leave an undone object alone before it is asked
-            whether its source still wants the bad revision.
         budget: Rollbacks allowed in an environment within `budget_window`; one more is held.
         blast_radius: Services of an environment that may be rolled back within `budget_window`; one
             more is held, because what hits many services at once is seldom their releases. None
@@ -126,7 +124,6 @@ class GateSettings:
     playbooks: tuple[str, ...] | None = None
     remedy_budget: Annotated[int, Field(ge=0)] = 4
     service_budget: Annotated[int, Field(ge=0)] = 2
-    lease: PositiveDuration = timedelta(minutes=30)
     min_confidence: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
     approval_expires: PositiveDuration = timedelta(minutes=30)
     budget: Annotated[int, Field(ge=0)] = 3

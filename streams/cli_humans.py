@@ -3,13 +3,11 @@
 import getpass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from actions import kill_file
-from feature_store.holds import OpenHold, find_holds
-from feature_store.views import connect
 from schemas.codec import from_python
 from schemas.durations import PositiveDuration
 from schemas.errors import SchemaError, SettingsError
@@ -21,6 +19,10 @@ from streams import clock
 from streams.cli_parts import connected
 from streams.kafka_log import LogWriter
 from streams.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    # Opening the journal takes half a second to import: only who asks it waits for that.
+    from feature_store.holds import OpenHold
 
 HoldId = Annotated[str, typer.Argument(help="The hold's id or its beginning, as `suture holds` shows it.")]
 By = Annotated[str, typer.Option(help="Who answers; default: the login name.")]
@@ -47,6 +49,9 @@ def reject(hold: HoldId, by: By = "", why: Why = "", environment: Environment = 
 
 def holds() -> None:
     """List what waits for a human."""
+    from feature_store.holds import find_holds
+    from feature_store.views import connect
+
     with connect(read_settings().journal) as connection:
         waiting = find_holds(connection, "", clock.now())
     for hold in waiting:
@@ -136,7 +141,10 @@ def _answer(answer: Answer, hold: str, by: str, why: str, environment: str) -> N
     typer.echo(f"{answer.value} sent for {what}")
 
 
-def _known(settings: Settings, hold: str) -> OpenHold:
+def _known(settings: Settings, hold: str) -> "OpenHold":
+    from feature_store.holds import find_holds
+    from feature_store.views import connect
+
     with connect(settings.journal) as connection:
         found = find_holds(connection, hold)
     if len(found) == 1:

@@ -15,11 +15,7 @@ from schemas.effects import Effect
 from schemas.topics import Topic, topic_name
 from streams.cli_parts import connected
 from streams.kafka_log import Record, describe_topics, read_range
-from streams.pipeline import effects_of_pod_minutes, summary
-from streams.pod_minutes import is_pod_minutes, minutes, read_rows
 from streams.recording import ORDERED, read_recording, write_recording
-from streams.replay import replay as replay_records
-from streams.replaying import play_pod_minutes, put_back
 from streams.settings import Settings, read_settings
 
 
@@ -58,6 +54,10 @@ def replay(
     ] = False,
 ) -> None:
     """Run a recorded log through the engine again, or put it onto topics for live workers."""
+    # The engine's kernels take seconds to import: only who replays waits for them.
+    from streams.pipeline import effects_of_pod_minutes, summary
+    from streams.pod_minutes import is_pod_minutes, read_rows
+
     if through is Through.KAFKA:
         typer.echo(_onto_topics(connected(read_settings()), file))
         return
@@ -71,6 +71,9 @@ def replay(
 
 
 def _onto_topics(settings: Settings, file: Path) -> str:
+    from streams.pod_minutes import is_pod_minutes, minutes, read_rows
+    from streams.replaying import play_pod_minutes, put_back
+
     if not is_pod_minutes(file):
         return f"{put_back(settings, file)} entries are on their topics"
     with Progress(console=Console(stderr=True)) as bar:
@@ -81,6 +84,8 @@ def _onto_topics(settings: Settings, file: Path) -> str:
 
 
 def _effects(file: Path) -> Iterator[Effect]:
+    from streams.replay import replay as replay_records
+
     for item in replay_records(read_recording(file)):
         if isinstance(item, Effect):
             yield item

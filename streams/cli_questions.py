@@ -1,4 +1,7 @@
-"""Commands that ask what happened: why, releases, sql."""
+"""Commands that ask what happened: why, releases, sql.
+
+What opens the journal is imported where it is used: it takes half a second that no other command needs.
+"""
 
 import sys
 from pathlib import Path
@@ -8,14 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from feature_store.failure_story import failure_story, tell_failure
-from feature_store.prompt import prompt_loop
-from feature_store.releases import ReleaseRow, list_releases
-from feature_store.sql import Format, render, run_query
-from feature_store.telling import tell
-from feature_store.views import connect
-from feature_store.why import ReleaseNotFoundError
-from feature_store.why import why as find_story
+from feature_store.formats import Format
 from schemas.codec import adapter
 from streams.settings import read_settings
 
@@ -35,6 +31,12 @@ def why(
     data: Data = None,
 ) -> None:
     """Tell why a release was judged and treated as it was, or what was done about a failure."""
+    from feature_store.failure_story import failure_story, tell_failure
+    from feature_store.telling import tell
+    from feature_store.views import connect
+    from feature_store.why import ReleaseNotFoundError
+    from feature_store.why import why as find_story
+
     question = " ".join(release)
     with connect(_journal(data)) as connection:
         try:
@@ -54,6 +56,9 @@ def releases(
     data: Data = None,
 ) -> None:
     """List releases, newest first: what is known of each, and what was done."""
+    from feature_store.releases import ReleaseRow, list_releases
+    from feature_store.views import connect
+
     with connect(_journal(data)) as connection:
         rows = list_releases(connection, environment, service, limit)
     if json:
@@ -81,6 +86,10 @@ def sql(
     data: Data = None,
 ) -> None:
     """Ask the decision log in SQL; the views are releases, verdicts, evidence, decisions, and others."""
+    from feature_store.prompt import prompt_loop
+    from feature_store.sql import render, run_query
+    from feature_store.views import connect
+
     with connect(_journal(data)) as connection:
         if query is None:
             prompt_loop(connection)

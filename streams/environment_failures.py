@@ -11,7 +11,14 @@ from actions.gate import WaysBack
 from actions.gate_words import once
 from actions.playbook_choice import PlaybookChoice, choose, failing_share, roll_forward_of
 from actions.playbook_runs import advance, check, order_next, take_in
-from actions.playbook_state import MOST_FAILURES, KnownFailure, Phase, PlaybookRun, RemedyState
+from actions.playbook_state import (
+    MOST_FAILURES,
+    KnownFailure,
+    OneWay,
+    Phase,
+    PlaybookRun,
+    RemedyState,
+)
 from schemas.effects import Said
 from schemas.failures import Failure, FailurePattern
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, derived_id
@@ -98,7 +105,7 @@ def template_seen(
 def one_way_seen(remedies: RemedyState, event: OneWaySeen) -> None:
     """Remember that a version changed something for good."""
     key = f"{event.service} {event.version}"
-    remedies.one_way[key] = event.reason
+    remedies.one_way[key] = OneWay(reason=event.reason, version=event.version, at=event.at)
     while len(remedies.one_way) > MOST_FAILURES:
         del remedies.one_way[next(iter(remedies.one_way))]
 
@@ -124,12 +131,23 @@ def ways_back(remedies: RemedyState, policy: Policy, release: Release, rule: Rul
             is_release=True,
             failing_share=0.0,
         ).playbook
-    shown = remedies.one_way.get(f"{release.service} {release.version}", "")
     return WaysBack(
         playbook=spec,
-        one_way=shown or remedies.one_way.get(f"{release.service} ", ""),
+        one_way=_changed_for_good(remedies, release),
         roll_forward=roll_forward_of(policy.playbooks, target),
     )
+
+
+def _changed_for_good(remedies: RemedyState, release: Release) -> str:
+    """Return what a release was seen to change for good; "" for nothing.
+
+    What names no version is the release's when it was seen since that began: not for ever after.
+    """
+    named = remedies.one_way.get(f"{release.service} {release.version}")
+    if named is not None:
+        return named.reason
+    other = remedies.one_way.get(f"{release.service} ")
+    return other.reason if other is not None and other.at >= release.started_at else ""
 
 
 def target_of(release: Release, rule: Rule) -> Target:

@@ -5,7 +5,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
-from feature_store.sql import Format, render, run_query
+from feature_store.formats import Format
+from feature_store.sql import render, run_query
 from feature_store.telling import tell
 from feature_store.views import connect
 from feature_store.why import why

@@ -13,8 +13,9 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from feature_store.formats import Format
 from feature_store.prompt import SqlCompleter, prompt_loop
-from feature_store.sql import Format, Result, SqlError, render, run_query
+from feature_store.sql import Result, SqlError, render, run_query
 from feature_store.views import Connection, connect
 from tests.feature_store import stories
 from tests.feature_store.script import write

@@ -311,6 +311,18 @@ def test_a_release_that_cannot_be_taken_back_is_held_with_the_way_forward(is_dec
     )
 
 
+def test_what_an_earlier_release_changed_for_good_does_not_bind_a_later_one() -> None:
+    site = Site()
+    for version, when in (("", -60.0), ("1", 1.0)):
+        site.see(
+            OneWaySeen(environment=DEV, service=CART, version=version, reason="drops price", at=at(when))
+        )
+    released(site)
+    site.see(a_failure(template=NEW))
+    site.tick(25)
+    assert [command.kind for command in site.commands] == [CommandKind.UNDO]
+
+
 def test_a_bad_canary_of_argo_is_aborted_and_then_undone_whatever_its_traffic_says() -> None:
     rollout = replace(TARGET, kind=TargetKind.ROLLOUT)
     site = Site()

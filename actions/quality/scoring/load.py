@@ -12,8 +12,6 @@ standard deviation (F. R. Hampel, JASA 69, 1974).
 from collections.abc import Sequence
 from statistics import median
 
-from scipy.special import betaincinv
-
 from actions.quality.builds import Build, build_of
 from actions.quality.limits import Limits
 from actions.quality.scoring.bands import between, in_band
@@ -122,6 +120,9 @@ def lower_bound(failed: int, total: int, level: float) -> float:
     >>> round(lower_bound(10, 1000, 0.975), 5)
     0.00481
     """
+    # Every command of ours would wait for this import otherwise.
+    from scipy.special import betaincinv
+
     return 0.0 if failed == 0 else float(betaincinv(failed, total - failed + 1, 1 - level))
 
 
