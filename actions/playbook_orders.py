@@ -70,7 +70,7 @@ def order_for(
         config=_change(parameters, failure.target) if step.does is CommandKind.SET_CONFIG else None,
         runbook=_call(parameters) if step.does in RUNBOOKS else None,
         remedy=remedy,
-        awaited=awaited_of(step),
+        awaited=awaited_of(step, failure.since),
     )
 
 
@@ -94,14 +94,20 @@ def release_order(undo: Command, step: PlaybookStep, remedy: RemedyStep, command
     )
 
 
-def awaited_of(step: PlaybookStep) -> Awaited | None:
-    """Return what the service must show after a step; None when the step asks for no signal."""
+def awaited_of(step: PlaybookStep, since: datetime | None = None) -> Awaited | None:
+    """Return what the service must show after a step; None when the step asks for no signal.
+
+    Args:
+        step: The step.
+        since: When the damage began; None where the service's state knows.
+    """
     if not step.check.signals:
         return None
     names = () if "*" in step.check.signals else step.check.signals
     return Awaited(
         signals=tuple(SignalName(name) for name in names),
         within_s=math.ceil(step.check.within.total_seconds()),
+        since=since,
     )
 
 
