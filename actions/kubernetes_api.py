@@ -70,7 +70,7 @@ class UnservedTypeError(NotFoundError):
     """The cluster does not know the type of object."""
 
 
-class ForbiddenError(PermanentActionError):
+class ForbiddenError(NotAllowedActionError):
     """We have no right to it. Asked for a type that is not served, a server says the same."""
 
 
@@ -421,6 +421,6 @@ def _explained(what: str, status: int, body: Any, headers: Any) -> ActionError:
             return TransientActionError(text, retry_after_s=float(asked) if asked else None)
         except ValueError:
             return TransientActionError(text)
-    if status in (401, 403):
+    if status == 401:
         return NotAllowedActionError(text)
     return PermanentActionError(text)

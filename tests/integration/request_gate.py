@@ -159,6 +159,10 @@ class _Door(BaseHTTPRequestHandler):
     do_GET = do_PATCH = do_POST = do_PUT = do_DELETE = _pass_on  # noqa: N815  # http.server names them
 
     def _ask(self, body: bytes) -> tuple[int, bytes, http.client.HTTPMessage]:
+        if self._upstream is not None and self.command in WRITES:
+            # It may be older than the server, and then a write would be lost here.
+            self._upstream.close()
+            self._upstream = None
         if self._upstream is None:
             self._upstream = http.client.HTTPSConnection(self.address, context=self.trust, timeout=30)
         headers = {name: self.headers[name] for name in _TOLD_ON if name in self.headers}
