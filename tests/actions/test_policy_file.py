@@ -118,7 +118,8 @@ services:
         "policy.yaml:10: defaults.signals.queue.margn_ratio: is no known key, did you mean margin_ratio?",
         'policy.yaml:14: environments.prod.gate.budget: is "many", expected an integer',
         "policy.yaml:15: environments.prod.gate.colldown: is no known key, did you mean cooldown?",
-        "policy.yaml:16: environments.prod.gate.rollback: is \"maybe\", expected 'alone', 'ask', 'shadow' or 'dry_run'",
+        'policy.yaml:16: environments.prod.gate.rollback: is "maybe", expected '
+        "'alone', 'ask', 'shadow' or 'dry_run'",
         "policy.yaml:17: environments.prod.gate: stands twice, first in line 13",
         "policy.yaml:18: environments: key no reads as no text, put it in quotes",
         "policy.yaml:19: sevices: is no known key, did you mean services?",
