@@ -47,6 +47,8 @@ def outcome(state: GateState, outcome: Outcome, now: datetime) -> tuple[Page, ..
             _remember_undo(state, order, succeeded, now)
         elif succeeded and outcome.command_kind is CommandKind.PROMOTE:
             _remember_promotion(state, order)
+    elif succeeded and outcome.command_kind is CommandKind.UNDO:
+        _remember_undo_by_hand(state, outcome, now)
     if succeeded or outcome.command_kind is CommandKind.RESUME_SYNC:
         return ()
     return once(state, page_about_outcome(outcome, now))
@@ -86,6 +88,17 @@ def _remember_undo(state: GateState, order: Order, succeeded: bool, now: datetim
         state.undone.pop(undone_key(order.service, order.template), None)
     elif is_ours:
         del state.restored[order.service]
+
+
+def _remember_undo_by_hand(state: GateState, outcome: Outcome, now: datetime) -> None:
+    """An undo that the gate did not order counts, too: what it took away is not brought back."""
+    before, after = outcome.template_before, outcome.template_after
+    if not after or before == after:
+        return
+    state.restored[outcome.service] = Restored(template=after, since=outcome.started_at, until=now)
+    if before:
+        state.undone[undone_key(outcome.service, before)] = now
+    state.undone.pop(undone_key(outcome.service, after), None)
 
 
 def _remember_promotion(state: GateState, order: Order) -> None:

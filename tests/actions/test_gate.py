@@ -353,6 +353,18 @@ def test_a_template_that_was_rolled_back_is_not_restored_until_it_was_promoted(s
     assert kinds(admitted(state, fifth, back_to=NEW, now=NOW + 40 * MINUTE)) == ["Command"]
 
 
+def test_what_was_undone_by_hand_is_not_brought_back(state: GateState) -> None:
+    by_hand = replace(
+        an_outcome(the_command(admitted(GateState(environment=state.environment), a_release()))),
+        template_before=NEW,
+        template_after=OLD,
+    )
+    assert gate.outcome(state, by_hand, NOW + MINUTE) == ()
+    third = a_release("r3", template=TemplateHash("3c3c"))
+    effects = admitted(state, third, back_to=NEW, now=NOW + 20 * MINUTE)
+    assert [effect.guard for effect in effects if isinstance(effect, Denied)] == [Guard.ROLLBACK_OF_ROLLBACK]
+
+
 @pytest.mark.parametrize("back_to", [NO_TEMPLATE, NEW])
 def test_without_a_template_to_go_back_to_a_rollback_is_held_for_good(
     state: GateState, back_to: TemplateHash
