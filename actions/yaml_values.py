@@ -1,6 +1,7 @@
 """From located YAML to a value: what the type refuses is told at the line that it came from."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -8,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from actions.yaml_lines import Branch, Leaf, Listing, Node, Problem, nearest, shown
 from schemas.codec import adapter
+from schemas.errors import SettingsError
 
 T = TypeVar("T")
 
@@ -25,6 +27,24 @@ EXPECTED = {
     "tuple_type": "a list",
 }
 """What a validation error says was expected, in the words of people who write YAML."""
+
+
+LARGEST_BYTES = 1024 * 1024
+"""A file that a person writes is smaller."""
+
+
+def file_text(path: Path, expected: str) -> str:
+    """Return the text of a file that a person wrote.
+
+    Raises:
+        SettingsError: it cannot be read, or is larger than any such file.
+    """
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise SettingsError(f"{path}: is larger than {LARGEST_BYTES} bytes, expected {expected}")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from error
 
 
 def value_of(

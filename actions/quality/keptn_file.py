@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 from actions.quality.objectives import read_criterion
 from actions.yaml_lines import Branch, Leaf, Listing, Node, Problem, nearest, read, shown
+from actions.yaml_values import file_text
 from schemas.codec import from_python
 from schemas.errors import SchemaError, SettingsError
 from schemas.quality import Comparison, Objective, Objectives
@@ -40,7 +41,6 @@ _COMPARISON = [
     "aggregate_function",
 ]
 _OBJECTIVE = ["sli", "displayName", "pass", "warning", "key_sli", "weight"]
-_LARGEST_BYTES = 1024 * 1024
 
 
 def load_objectives(path: Path) -> Objectives:
@@ -49,13 +49,7 @@ def load_objectives(path: Path) -> Objectives:
     Raises:
         SettingsError: it cannot be read or has mistakes; names all of them with their lines.
     """
-    try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise SettingsError(f"{path}: is larger than {_LARGEST_BYTES} bytes, expected an slo.yaml")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}") from error
-    return parse_objectives(text, str(path))
+    return parse_objectives(file_text(path, "an slo.yaml"), str(path))
 
 
 def parse_objectives(text: str, file: str = "slo.yaml") -> Objectives:

@@ -7,14 +7,16 @@ weights: {coverage: 2}
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from actions.quality.limits import Limits, Weights
-from actions.yaml_lines import Branch, Leaf, Listing, Node, Problem, nearest, read
-from schemas.codec import from_python
-from schemas.errors import SchemaError, SettingsError
+from actions.yaml_lines import Branch, Problem, read
+from actions.yaml_values import file_text, value_of
+from schemas.errors import SettingsError
 
-_LARGEST_BYTES = 1024 * 1024
+_KNOWN = {
+    "": [one.name for one in fields(Limits)],
+    "weights": [one.name for one in fields(Weights)],
+}
 
 
 def load_limits(path: Path) -> Limits:
@@ -23,13 +25,7 @@ def load_limits(path: Path) -> Limits:
     Raises:
         SettingsError: it cannot be read or has a mistake; says which.
     """
-    try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise SettingsError(f"{path}: is larger than {_LARGEST_BYTES} bytes, expected limits of the gate")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}") from error
-    return parse_limits(text, str(path))
+    return parse_limits(file_text(path, "limits of the gate"), str(path))
 
 
 def parse_limits(text: str, file: str = "limits.yaml") -> Limits:
@@ -48,31 +44,7 @@ def parse_limits(text: str, file: str = "limits.yaml") -> Limits:
         raise SettingsError(f"{file}: is nested too deep") from None
     if top is not None and not isinstance(top, Branch):
         problems.append(Problem(top.line, "", "is no mapping, expected names of limits"))
-    for node, kind in () if not isinstance(top, Branch) else ((top, Limits), (_weights(top), Weights)):
-        known = [one.name for one in fields(kind)]
-        problems.extend(
-            Problem(entry.line, entry.path, f"is no known key{nearest(key, known)}")
-            for key, entry in node.entries.items()
-            if key not in known
-        )
-    if problems:
+    found = Limits() if top is None or problems else value_of(top, Limits, _KNOWN, problems)
+    if problems or found is None:
         raise SettingsError("\n".join(problem.told(file) for problem in sorted(problems)))
-    try:
-        return from_python(Limits, {} if top is None else _plain(top))
-    except SchemaError as error:
-        raise SettingsError(f"{file}: {error}") from error
-
-
-def _weights(top: Branch) -> Branch:
-    found = top.entries.get("weights")
-    return found if isinstance(found, Branch) else Branch({}, top.line, "weights")
-
-
-def _plain(node: Node) -> Any:
-    match node:
-        case Leaf():
-            return node.value
-        case Listing():
-            return [_plain(item) for item in node.items]
-        case Branch():
-            return {key: _plain(value) for key, value in node.entries.items()}
+    return found
