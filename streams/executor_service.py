@@ -165,7 +165,10 @@ def _actuators(settings: Settings) -> Mapping[TargetKind, Actuator]:
         from actions.kubernetes_api import KubernetesApi
         from actions.kubernetes_targets import SERVED, KubernetesTargets
         from streams.gitops import owners_of
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("kubernetes", "urllib3"):
+            # Ours: an executor that served nothing because of it would refuse every order.
+            raise
         logger.warning("no Kubernetes client, expected the extra suture[kubernetes]: clusters are not served")
         return found
     try:
