@@ -169,7 +169,7 @@ def troubles(folder: Path) -> list[Trouble]:
         folder: On the node, for what pods share.
     """
     state = {"STATE_FOLDER": STATE}
-    pool = {"POOL_SIZE": "2", "POOL_SERVICE_S": "0.1", "POOL_PATIENCE_S": "0.5"}
+    pool = {"POOL_SIZE": "1", "POOL_SERVICE_S": "0.05", "POOL_PATIENCE_S": "0.5"}
     return [
         SpoiledPod(
             "a pod crashes again and again",
