@@ -19,6 +19,7 @@ from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from actions.playbook_files import load_playbooks
 from detectors.defaults import CPU, LATENCY, MEMORY, SUCCESS, pod_minute_rule
 from schemas.cdevents import read_deploy
 from schemas.cloudevents import CloudEvent, write_record
@@ -84,8 +85,11 @@ def is_pod_minutes(file: Path) -> bool:
 
 
 def settings_of(rows: list[Row]) -> SettingsChanged:
-    """Return the policy under which pod-minutes are judged: the shipped default for them, acting alone."""
-    policy = Policy(rules={"*/*": pod_minute_rule(Autonomy.ALONE)})
+    """Return the policy under which pod-minutes are judged: the shipped default for them, acting alone.
+
+    With the shipped playbooks, as live workers have them.
+    """
+    policy = Policy(rules={"*/*": pod_minute_rule(Autonomy.ALONE)}, playbooks=load_playbooks(None))
     return SettingsChanged(policy=policy, digest=digest(policy), at=from_ms(rows[0]["ts"] * 1000))
 
 
