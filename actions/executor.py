@@ -319,11 +319,19 @@ class _Fence:
         self.passed = 0
 
     def ask(self) -> None:
-        """Let a write through, or raise."""
+        """Let a write through, or raise.
+
+        The kill switch is asked before and after: with the broker down the other question waits for it,
+        and the switch may have come on by then.
+        """
+        self._ask_kill_switch()
+        self._require()
+        self._ask_kill_switch()
+        self.passed += 1
+
+    def _ask_kill_switch(self) -> None:
         if killed := self._killed():
             raise _KilledError(killed)
-        self._require()
-        self.passed += 1
 
 
 class _Run:

@@ -20,8 +20,8 @@ from actions.ledger import FileLedger, Ledger, MemoryLedger
 from actions.signing import KeyRing
 from schemas.codec import to_json
 from schemas.errors import SchemaError
-from schemas.keys import TemplateHash
-from schemas.orders import Command, CommandKind, OutcomeKind
+from schemas.keys import CommandId, TemplateHash
+from schemas.orders import Command, CommandKind, Outcome, OutcomeKind
 from schemas.releases import TargetKind
 from schemas.verbs import Awaited, OwnerKind, Ownership, RemedyStep, RunbookCall
 from tests.actions.orders import MINUTE, NEW, NOW, OLD, a_command, a_target
@@ -329,6 +329,29 @@ def test_a_kill_switch_is_asked_before_each_write_of_a_change(after: int, kind: 
     assert (outcome.kind, two.writes) == (kind, after)
     assert "the kill switch is on: stop" in outcome.detail
     assert ("after a part of it was changed" in outcome.detail) == bool(after)
+
+
+def test_a_kill_switch_that_comes_on_while_the_ledger_is_waited_for_stops_the_write() -> None:
+    class Fenced(World):
+        asks, writes = 0, 0
+
+        def carry_out(self, command: Command) -> str:
+            self.asks += 1
+            require_open()
+            self.writes += 1
+            return super().carry_out(command)
+
+    class LedgerBehindALostBroker(MemoryLedger):
+        is_on = False
+
+        def outcome(self, command: CommandId) -> Outcome | None:
+            self.is_on = bool(fenced.asks)
+            return super().outcome(command)
+
+    fenced, ledger = Fenced(), LedgerBehindALostBroker()
+    stop = an_executor(fenced, ledger, kill_switch=lambda: "stop" if ledger.is_on else "")
+    outcome = stop.execute(a_command())
+    assert (outcome.kind, fenced.writes) == (OutcomeKind.REFUSED, 0)
 
 
 def test_what_was_begun_and_may_not_go_on_has_failed_and_was_not_merely_refused(world: World) -> None:
