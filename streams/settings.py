@@ -48,6 +48,7 @@ class Settings:
             `kill-switch` in the data folder. `SUTURE_KILL_FILE`.
         gitops: How an executor deals with those who write workloads again from git.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
+        gateway: Address of a gateway, for those who ask it for verdicts. `SUTURE_GATEWAY`.
         instance: A name that this process keeps over restarts and shares with no other, such as a
             StatefulSet's pod: one that was killed then goes on with its partitions at once, instead
             of after the group's session timeout. "" for none. `SUTURE_INSTANCE`.
@@ -75,6 +76,7 @@ class Settings:
     kill_file: Path | None = None
     gitops: GitOpsSettings = field(default_factory=GitOpsSettings)
     listen: str = "127.0.0.1:4318"
+    gateway: str = "http://127.0.0.1:4318"
     instance: str = ""
     parent: int = 0
 
@@ -137,6 +139,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         kill_file=Path(kill_file) if kill_file else None,
         gitops=read_gitops_settings(given),
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
+        gateway=text("SUTURE_GATEWAY", "http://127.0.0.1:4318"),
         parent=_whole(given, "SUTURE_PARENT", 0),
         instance=text("SUTURE_INSTANCE", ""),
     )
@@ -164,6 +167,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_RUNBOOKS": str(settings.runbooks or ""),
         "SUTURE_KILL_FILE": str(settings.kill_file or ""),
         "SUTURE_LISTEN": settings.listen,
+        "SUTURE_GATEWAY": settings.gateway,
         "SUTURE_INSTANCE": settings.instance,
     }
     return {name: value for name, value in variables.items() if value}

@@ -2,63 +2,26 @@
 
 import asyncio
 import queue
-import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from schemas.judgements import Verdict, VerdictKind
 from schemas.keys import ReleaseId
 from schemas.observations import ReleaseStarted
 from streams.gateway import create_app
-from streams.gateway_service import GatewayServer
 from streams.release_verdicts import ReleaseVerdict, ReleaseVerdicts, Standing
-from streams.verdict_reader import Facts, follow
 from streams.verdict_waiting import VerdictWaiters
 from tests.actions.orders import CART, NOW, PROD, a_release, a_verdict
+from tests.streams.gateway_socket import Nowhere, serving
 
 PATH = "/v1/releases/prod/cart/2/verdict"
 RELEASE = replace(a_release("r1", started_at=NOW), version="2")
 STARTED = ReleaseStarted(release=RELEASE)
 LONG = timedelta(seconds=100)
-
-
-class EnoughError(Exception):
-    """The log has been read as often as the test wants."""
-
-
-class Nowhere:
-    """A publisher that nobody asks."""
-
-    async def publish(self, *_: Any) -> None:
-        raise AssertionError
-
-
-class Log:
-    """A log that grows when the test says so, and can be read in between."""
-
-    def __init__(self) -> None:
-        self._facts: queue.Queue[Facts | None] = queue.Queue()
-        self.put(STARTED)
-
-    def put(self, *facts: ReleaseStarted | Verdict) -> None:
-        self._facts.put(facts)
-
-    def end(self) -> None:
-        self._facts.put(None)
-
-    def read(self) -> Facts:
-        facts = self._facts.get()
-        if facts is None:
-            raise EnoughError
-        return facts
 
 
 def judged(kind: VerdictKind, ordinal: int = 1, *, is_final: bool = True) -> Verdict:
@@ -172,29 +135,6 @@ def test_whoever_comes_when_too_many_wait_is_answered_at_once() -> None:
     asyncio.run(story())
 
 
-@contextmanager
-def serving(log: Log, waiting: VerdictWaiters) -> Iterator[tuple[str, GatewayServer]]:
-    """Serve the gateway on a free port, taught by a log, until the block ends."""
-
-    async def serve(listening: socket.socket) -> None:
-        following = asyncio.create_task(follow(waiting.held, log.read, timedelta(0)))
-        await server.serve(sockets=[listening])
-        log.end()
-        await asyncio.wait([following])
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(create_app(Nowhere(), waiting=waiting), log_level="warning", lifespan="off")
-        server = GatewayServer(config, waiting)
-        thread = threading.Thread(target=lambda: asyncio.run(serve(listening)), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}", server
-        finally:
-            server.should_exit = True
-            thread.join(timeout=60)
-            assert not thread.is_alive()
-
-
 def ask_in_a_thread(url: str, answers: "queue.Queue[httpx.Response]") -> threading.Thread:
     thread = threading.Thread(
         target=lambda: answers.put(httpx.get(f"{url}{PATH}?wait=100", timeout=120)), daemon=True
@@ -203,20 +143,13 @@ def ask_in_a_thread(url: str, answers: "queue.Queue[httpx.Response]") -> threadi
     return thread
 
 
-def until_waiting(waiting: VerdictWaiters, count: int) -> None:
-    tried = threading.Event()
-    while waiting.count < count:
-        tried.wait(0.005)
-
-
 def test_requests_that_wait_are_answered_over_the_wire_when_the_verdict_comes() -> None:
-    log, waiting = Log(), VerdictWaiters(ReleaseVerdicts())
     answers: queue.Queue[httpx.Response] = queue.Queue()
-    with serving(log, waiting) as (url, _):
-        asking = [ask_in_a_thread(url, answers) for _ in range(5)]
-        until_waiting(waiting, 5)
-        assert httpx.get(f"{url}{PATH}", timeout=60).json()["verdict"] in {"inconclusive", "unknown"}
-        log.put(judged(VerdictKind.HARMFUL, is_final=False))
+    with serving(STARTED) as gateway:
+        asking = [ask_in_a_thread(gateway.url, answers) for _ in range(5)]
+        gateway.until_waiting(5)
+        assert httpx.get(f"{gateway.url}{PATH}", timeout=60).json()["verdict"] == "inconclusive"
+        gateway.log.put(judged(VerdictKind.HARMFUL, is_final=False))
         for thread in asking:
             thread.join(timeout=60)
         told = [answers.get_nowait() for _ in range(5)]
@@ -225,14 +158,14 @@ def test_requests_that_wait_are_answered_over_the_wire_when_the_verdict_comes() 
 
 
 def test_a_server_that_stops_answers_those_who_wait_instead_of_waiting_for_them() -> None:
-    log, waiting = Log(), VerdictWaiters(ReleaseVerdicts())
     answers: queue.Queue[httpx.Response] = queue.Queue()
-    with serving(log, waiting) as (url, server):
-        asking = ask_in_a_thread(url, answers)
-        until_waiting(waiting, 1)
-        server.should_exit = True
+    with serving(STARTED) as gateway:
+        asking = ask_in_a_thread(gateway.url, answers)
+        gateway.until_waiting(1)
+        gateway.stop()
         asking.join(timeout=60)
-        assert answers.get_nowait().status_code == 200
+        told = answers.get_nowait()
+    assert (told.status_code, told.json()["verdict"]) == (200, "inconclusive")
 
 
 @pytest.mark.parametrize("wait", ["-1", "121", "nan", "inf", "soon", "1e999"])
