@@ -83,6 +83,7 @@ def create_app(
     *,
     verdicts: ReleaseVerdicts | None = None,
     waiting: VerdictWaiters | None = None,
+    hook_tokens: str | None = None,
     now: Callable[[], datetime] = clock.now,
     is_ready: Callable[[], Awaitable[bool]] = _always,
     max_body_bytes: int = MAX_BODY_BYTES,
@@ -95,6 +96,7 @@ def create_app(
         tokens: `name:token,...`: who may answer a hold; none refuses every answer.
         verdicts: What is held of releases; none knows nothing.
         waiting: Those who wait for these verdicts; none makes its own.
+        hook_tokens: `name:token,...`: whose Flagger hooks are answered; none refuses all.
         now: The clock that times answers.
         is_ready: Whether traffic should come here, such as whether Kafka answers.
         max_body_bytes: Bound of a body after unpacking.
@@ -128,7 +130,8 @@ def create_app(
         },
     )
 
-    add_verdict_routes(app, waiting or VerdictWaiters(verdicts or ReleaseVerdicts()))
+    waiting = waiting or VerdictWaiters(verdicts or ReleaseVerdicts())
+    add_verdict_routes(app, waiting, Tokens(hook_tokens, "SUTURE_HOOK_TOKENS"), max_body_bytes)
     app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
     app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
     app.add_exception_handler(RefusedRequest, _refused)

@@ -48,7 +48,13 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
     async with KafkaPublisher(settings.bootstrap, settings.prefix) as publisher:
         verdicts, reader = ReleaseVerdicts(), VerdictReader(settings)
         waiting = VerdictWaiters(verdicts)
-        app = create_app(publisher, settings.tokens, waiting=waiting, is_ready=publisher.is_ready)
+        app = create_app(
+            publisher,
+            settings.tokens,
+            waiting=waiting,
+            hook_tokens=settings.hook_tokens,
+            is_ready=publisher.is_ready,
+        )
         config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)
         async with asyncio.TaskGroup() as group:
             following = group.create_task(follow(verdicts, reader.read))

@@ -37,6 +37,8 @@ class Settings:
             file's name in `SUTURE_KEYS_FILE`.
         tokens: Bearer tokens as `name:token,...`. `SUTURE_TOKENS`, or a file's name in
             `SUTURE_TOKENS_FILE`.
+        hook_tokens: Tokens of those who ask by Flagger's hooks, likewise; they may answer nothing.
+            `SUTURE_HOOK_TOKENS`, or a file's name in `SUTURE_HOOK_TOKENS_FILE`.
         clusters: Names of the clusters that an executor serves, comma-separated. `SUTURE_CLUSTERS`.
         watch: Environment and namespace of each namespace whose pods are watched, as
             `prod=shop-prod,dev=shop-dev`; none for no watcher. `SUTURE_WATCH`.
@@ -68,6 +70,7 @@ class Settings:
     flush: timedelta = timedelta(seconds=5)
     keys: str = ""
     tokens: str = ""
+    hook_tokens: str = ""
     clusters: tuple[str, ...] = ("default",)
     watch: tuple[tuple[EnvironmentName, str], ...] = ()
     service_label: str = "app.kubernetes.io/name"
@@ -129,6 +132,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         flush=_seconds(given, "SUTURE_FLUSH_SECONDS", 5),
         keys=_secret(given, "SUTURE_KEYS"),
         tokens=_secret(given, "SUTURE_TOKENS"),
+        hook_tokens=_secret(given, "SUTURE_HOOK_TOKENS"),
         clusters=tuple(
             part.strip() for part in text("SUTURE_CLUSTERS", "default").split(",") if part.strip()
         ),
@@ -160,6 +164,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_FLUSH_SECONDS": str(settings.flush.total_seconds()),
         "SUTURE_KEYS": settings.keys,
         "SUTURE_TOKENS": settings.tokens,
+        "SUTURE_HOOK_TOKENS": settings.hook_tokens,
         "SUTURE_CLUSTERS": ",".join(settings.clusters),
         "SUTURE_WATCH": ",".join(f"{environment}={namespace}" for environment, namespace in settings.watch),
         "SUTURE_SERVICE_LABEL": settings.service_label,

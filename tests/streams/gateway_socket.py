@@ -81,7 +81,7 @@ class Served:
 
 
 @contextmanager
-def serving(*facts: ReleaseStarted | Verdict, tokens: str = "", port: int = 0) -> Iterator[Served]:
+def serving(*facts: ReleaseStarted | Verdict, hook_tokens: str = "", port: int = 0) -> Iterator[Served]:
     """Serve the gateway until the block ends, from when on it has learnt these facts."""
     log, waiting = Log(*facts), VerdictWaiters(ReleaseVerdicts())
 
@@ -92,7 +92,7 @@ def serving(*facts: ReleaseStarted | Verdict, tokens: str = "", port: int = 0) -
         await asyncio.wait([following])
 
     with socket.create_server(("127.0.0.1", port)) as listening:
-        app = create_app(Nowhere(), tokens, waiting=waiting)
+        app = create_app(Nowhere(), waiting=waiting, hook_tokens=hook_tokens)
         server = GatewayServer(uvicorn.Config(app, log_level="warning", lifespan="off"), waiting)
         thread = threading.Thread(target=lambda: asyncio.run(serve(listening)), daemon=True)
         thread.start()
