@@ -7,6 +7,7 @@ wrote down is then parsed by the real command line.
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -178,3 +179,21 @@ def test_a_deployment_that_cannot_be_told_ends_the_job(tmp_path: Path) -> None:
     variables = {"CI_COMMIT_SHA": "abc", "CI_PIPELINE_URL": "u", "DEPLOY_CODE": "2", "CODE": "0"}
     assert run("\n".join(job["script"]), tmp_path, {**job["variables"], **variables}) == 2
     assert len(said(tmp_path)) == 1
+
+
+def test_the_documented_pipelines_use_what_there_is(action: dict[str, Any]) -> None:
+    document = (CI.parents[1] / "docs" / "verdicts.md").read_text(encoding="utf-8")
+    (block,) = (found for found in re.findall(r"```yaml\n(.*?)```", document, re.DOTALL) if "GitHub" in found)
+    github, gitlab = (yaml.safe_load(f"# {part}") for part in block.split("# GitLab: a job"))
+    (step,) = github
+    assert set(step["with"]) <= set(action["inputs"])
+    assert {name for name, one in action["inputs"].items() if one.get("required")} <= set(step["with"])
+    assert (CI.parents[1] / step["uses"] / "action.yml").is_file()
+    assert gitlab["watch"]["extends"] in load("gitlab.yml")
+    (commands,) = re.findall(r"```sh\n(.*?)```", document, re.DOTALL)
+    assert [parsed(shlex.split(line)[1:])[0] for line in _commands(commands)] == ["ci deploy", "ci wait"]
+
+
+def _commands(text: str) -> list[str]:
+    """Return the command of each line; what stands inside of $( ) for those that keep its output."""
+    return [re.sub(r'^[a-z]+="\$\((.*)\)"$', r"\1", line) for line in text.splitlines()]

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from schemas.judgements import Verdict, VerdictKind
 from schemas.keys import TemplateHash
@@ -134,3 +137,17 @@ def test_a_hook_of_an_unknown_type_is_not_found_and_none_is_asked_with_get() -> 
         assert httpx.post(f"{gateway.url}/flagger/rollout", json=CALL, timeout=60).status_code == 409
         assert httpx.post(f"{gateway.url}/flagger/anything", json=CALL, timeout=60).status_code == 404
         assert httpx.get(f"{gateway.url}/flagger/rollback", timeout=60).status_code == 405
+
+
+def test_the_documented_hooks_ask_at_the_path_of_their_type() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "verdicts.md").read_text(encoding="utf-8")
+    block = next(
+        found for found in re.findall(r"```yaml\n(.*?)```", document, re.DOTALL) if "webhooks" in found
+    )
+    webhooks = yaml.safe_load(block)["analysis"]["webhooks"]
+    assert {one["type"] for one in webhooks} == {Hook.ROLLBACK, Hook.CONFIRM_PROMOTION}
+    for one in webhooks:
+        assert one["url"].endswith(f":4318/flagger/{one['type']}")
+        assert all(isinstance(value, str) for value in one["metadata"].values())
+        metadata = {**one["metadata"], "token": TOKEN}
+        assert call(Hook(one["type"]), None, **metadata).status_code == 409

@@ -178,3 +178,19 @@ def test_a_wait_that_cannot_be_is_refused_with_a_sentence(wait: str) -> None:
     answer = asyncio.run(ask())
     assert answer.status_code == 400
     assert "expected seconds from 0 to 120" in answer.json()["error"]
+
+
+def test_a_hundred_who_wait_take_no_thread_of_the_gateway() -> None:
+    async def ask(url: str) -> set[str]:
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=url, limits=limits, timeout=120) as client:
+            asked = [asyncio.create_task(client.get(f"{PATH}?wait=100")) for _ in range(100)]
+            while gateway.waiting.count < 100:
+                await asyncio.sleep(0.005)
+            assert threading.active_count() - before < 10
+            gateway.log.put(judged(VerdictKind.HEALTHY))
+            return {(await one).json()["verdict"] for one in asked}
+
+    with serving(STARTED) as gateway:
+        before = threading.active_count()
+        assert asyncio.run(ask(gateway.url)) == {"healthy"}
