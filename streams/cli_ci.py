@@ -15,7 +15,7 @@ from schemas.observations import OneWaySeen
 from schemas.releases import TargetKind
 from schemas.topics import Topic
 from schemas.verbs import RESTARTABLE
-from streams import cli_gate, clock
+from streams import cli_gate, cli_wait, clock
 from streams.cli_parts import connected
 from streams.kafka_log import LogWriter
 from streams.settings import read_settings
@@ -24,10 +24,12 @@ from streams.target_text import read_target
 _RUNNING = (*RESTARTABLE, TargetKind.ROLLOUT, TargetKind.PROCESSES)
 
 app = typer.Typer(
-    help="For pipelines: hand in a build's reports, ask whether it may be deployed, tell of a deployment.",
+    help="For pipelines: hand in a build's reports, ask whether it may be deployed, tell of a deployment and "
+    "wait for what becomes of it.",
     no_args_is_help=True,
 )
 cli_gate.add_commands(app)
+cli_wait.add_commands(app)
 
 
 @app.command()

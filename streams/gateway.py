@@ -20,10 +20,10 @@ from pydantic import ConfigDict
 
 from schemas.cdevents import read_deploy
 from schemas.cloudevents import CloudEvent, read_request, write_record
-from schemas.codec import adapter, from_json, to_json
+from schemas.codec import adapter, from_json
 from schemas.errors import SchemaError, SutureError
 from schemas.keys import service_key
-from schemas.names import environment_name, service_name
+from schemas.names import environment_name
 from schemas.observation_messages import observation_message
 from schemas.observations import Answer, Approval, ReleaseStarted
 from schemas.otlp_logs import read_logs
@@ -35,7 +35,9 @@ from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
 from streams.gateway_otlp import Encoding, encoding_of, failure, retry_headers, success
 from streams.gateway_publishing import Publisher
 from streams.gateway_tokens import Tokens
-from streams.release_verdicts import ReleaseVerdict, ReleaseVerdicts
+from streams.gateway_verdicts import add_verdict_routes
+from streams.release_verdicts import ReleaseVerdicts
+from streams.verdict_waiting import VerdictWaiters
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +82,8 @@ def create_app(
     tokens: str | None = None,
     *,
     verdicts: ReleaseVerdicts | None = None,
+    waiting: VerdictWaiters | None = None,
+    hook_tokens: str | None = None,
     now: Callable[[], datetime] = clock.now,
     is_ready: Callable[[], Awaitable[bool]] = _always,
     max_body_bytes: int = MAX_BODY_BYTES,
@@ -91,6 +95,8 @@ def create_app(
         publisher: Where to put what is accepted.
         tokens: `name:token,...`: who may answer a hold; none refuses every answer.
         verdicts: What is held of releases; none knows nothing.
+        waiting: Those who wait for these verdicts; none makes its own.
+        hook_tokens: `name:token,...`: whose Flagger hooks are answered; none refuses all.
         now: The clock that times answers.
         is_ready: Whether traffic should come here, such as whether Kafka answers.
         max_body_bytes: Bound of a body after unpacking.
@@ -100,7 +106,6 @@ def create_app(
         SettingsError: the tokens are malformed.
     """
     gateway = _Gateway(publisher, Tokens(tokens), now, is_ready, max_body_bytes, publish_timeout)
-    held = verdicts or ReleaseVerdicts()
     app = FastAPI(title="Suture gateway", docs_url=None, redoc_url=None)
     app.add_api_route(
         "/v1/metrics", gateway.metrics, methods=["POST"], summary="OTLP metrics", response_class=Response
@@ -125,20 +130,8 @@ def create_app(
         },
     )
 
-    async def verdict(environment: str, service: str, version: str, template: str = "") -> Response:
-        """Say what is held of a version; always 200, for to Argo another status is a failed measurement.
-
-        `template` asks about one pod template's release alone.
-        """
-        return _verdict(held, environment, service, version, template)
-
-    app.add_api_route(
-        "/v1/releases/{environment}/{service}/{version:path}/verdict",
-        verdict,
-        methods=["GET"],
-        summary="What is held of a release",
-        response_model=ReleaseVerdict,
-    )
+    waiting = waiting or VerdictWaiters(verdicts or ReleaseVerdicts())
+    add_verdict_routes(app, waiting, Tokens(hook_tokens, "SUTURE_HOOK_TOKENS"), max_body_bytes)
     app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
     app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
     app.add_exception_handler(RefusedRequest, _refused)
@@ -259,15 +252,6 @@ class _Gateway:
             raise RefusedRequest(
                 HTTPStatus.SERVICE_UNAVAILABLE, "Kafka did not take the message; try again"
             ) from error
-
-
-def _verdict(held: ReleaseVerdicts, environment: str, service: str, version: str, template: str) -> Response:
-    try:
-        answer = held.answer(environment_name(environment), service_name(service), version, template)
-    except SchemaError as error:
-        raise RefusedRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
-    headers = {"cache-control": "no-store"}
-    return Response(to_json(answer), media_type="application/json", headers=headers)
 
 
 def _check_metrics(body: bytes) -> tuple[bool, tuple[Refused, ...]]:

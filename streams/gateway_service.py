@@ -1,6 +1,7 @@
 """The gateway's process: the HTTP application on a socket, with Kafka behind it, to which it also listens."""
 
 import asyncio
+import socket
 
 import uvicorn
 
@@ -10,6 +11,25 @@ from streams.kafka_publisher import KafkaPublisher
 from streams.release_verdicts import ReleaseVerdicts
 from streams.settings import Settings
 from streams.verdict_reader import VerdictReader, follow
+from streams.verdict_waiting import VerdictWaiters
+
+
+class GatewayServer(uvicorn.Server):
+    """A server whose end does not wait for those who wait for a verdict.
+
+    Args:
+        config: Of the server.
+        waiting: Who is told what is held by then, at the end.
+    """
+
+    def __init__(self, config: uvicorn.Config, waiting: VerdictWaiters) -> None:
+        super().__init__(config)
+        self._waiting = waiting
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer everybody who waits, then stop."""
+        self._waiting.close()
+        await super().shutdown(sockets)
 
 
 def run_gateway(settings: Settings) -> None:
@@ -27,9 +47,16 @@ def run_gateway(settings: Settings) -> None:
 async def _serve(settings: Settings, host: str, port: int) -> None:
     async with KafkaPublisher(settings.bootstrap, settings.prefix) as publisher:
         verdicts, reader = ReleaseVerdicts(), VerdictReader(settings)
-        app = create_app(publisher, settings.tokens, verdicts=verdicts, is_ready=publisher.is_ready)
+        waiting = VerdictWaiters(verdicts)
+        app = create_app(
+            publisher,
+            settings.tokens,
+            waiting=waiting,
+            hook_tokens=settings.hook_tokens,
+            is_ready=publisher.is_ready,
+        )
         config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)
         async with asyncio.TaskGroup() as group:
             following = group.create_task(follow(verdicts, reader.read))
-            await uvicorn.Server(config).serve()
+            await GatewayServer(config, waiting).serve()
             following.cancel()

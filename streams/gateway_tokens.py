@@ -18,13 +18,15 @@ class Tokens:
 
     Args:
         listed: `name:token,...`; blanks around entries do not count; None or "" for none.
+        variable: Where they are configured, for messages.
 
     Raises:
         SettingsError: an entry has no name or no token, a token is short enough to guess, or one
             stands for two names.
     """
 
-    def __init__(self, listed: str | None) -> None:
+    def __init__(self, listed: str | None, variable: str = "SUTURE_TOKENS") -> None:
+        self._variable = variable
         self._names: dict[bytes, str] = {}
         for place, entry in enumerate((listed or "").split(","), start=1):
             if not entry.strip():
@@ -50,15 +52,20 @@ class Tokens:
         Raises:
             RefusedRequest: no token is configured (503), none is given (401), or an unknown one (403).
         """
-        if not self._names:
-            raise RefusedRequest(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "no tokens are configured, expected SUTURE_TOKENS=name:token,...",
-            )
+        self._check_configured()
         scheme, _, token = headers.get("authorization", "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise RefusedRequest(HTTPStatus.UNAUTHORIZED, "authorization is missing, expected a bearer token")
-        given = _digest(token.strip())
+        return self.name_of(token.strip())
+
+    def name_of(self, token: str) -> str:
+        """Return whose token it is.
+
+        Raises:
+            RefusedRequest: no token is configured (503), or it is an unknown one (403).
+        """
+        self._check_configured()
+        given = _digest(token)
         found = ""
         for known, name in self._names.items():
             if hmac.compare_digest(known, given):
@@ -66,6 +73,13 @@ class Tokens:
         if not found:
             raise RefusedRequest(HTTPStatus.FORBIDDEN, "token is not known")
         return found
+
+    def _check_configured(self) -> None:
+        if not self._names:
+            raise RefusedRequest(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"no tokens are configured, expected {self._variable}=name:token,...",
+            )
 
 
 def _digest(token: str) -> bytes:

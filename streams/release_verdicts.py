@@ -4,6 +4,7 @@ A redeploy of a version is another release: until it is judged, the verdict of t
 nothing about it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +17,8 @@ MOST_RELEASES = 10_000
 """Releases that are remembered; those that were heard of first are forgotten first."""
 
 _NOTHING_YET = ("the watch has begun, nothing is held of it yet",)
-_Key = tuple[EnvironmentName, ServiceName, str]
+VersionKey = tuple[EnvironmentName, ServiceName, str]
+"""Environment, service and version."""
 
 
 class Standing(StrEnum):
@@ -59,6 +61,11 @@ class ReleaseVerdict:
     at: datetime | None = None
     first_bad_at: datetime | None = None
 
+    @property
+    def is_settled(self) -> bool:
+        """Return whether nothing is gained by waiting: it is harmful, or its watch is over."""
+        return self.is_final or self.verdict is Standing.HARMFUL
+
 
 @dataclass(slots=True, kw_only=True)
 class _Known:
@@ -77,16 +84,36 @@ class ReleaseVerdicts:
 
     def __init__(self, most: int = MOST_RELEASES) -> None:
         self._most = most
-        self._known: dict[_Key, _Known] = {}
-        self.is_current = False
-        """Whether everything that stands in the log was learned; what is behind answers `unknown`."""
+        self._known: dict[VersionKey, _Known] = {}
+        self._is_current = False
+        self._listener: Callable[[VersionKey | None], None] | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether everything that stands in the log was learned; what is behind answers `unknown`."""
+        return self._is_current
+
+    @is_current.setter
+    def is_current(self, is_current: bool) -> None:
+        is_news = is_current != self._is_current
+        self._is_current = is_current
+        if is_news and self._listener is not None:
+            self._listener(None)
+
+    def tell(self, listener: Callable[[VersionKey | None], None]) -> None:
+        """Call the listener with the version whose answer may have changed, with None when all may have."""
+        self._listener = listener
 
     def learn(self, fact: ReleaseStarted | Verdict) -> None:
         """Take in a deploy or a verdict; a repeat changes nothing."""
         if isinstance(fact, Verdict):
             self._judged(fact)
+            key = (fact.environment, fact.service, fact.version)
         else:
             self._started(fact)
+            key = (fact.release.environment, fact.release.service, fact.release.version)
+        if self._listener is not None:
+            self._listener(key)
 
     def answer(
         self, environment: EnvironmentName, service: ServiceName, version: str, template: str = ""
@@ -171,7 +198,7 @@ class ReleaseVerdicts:
                 ),
             )
 
-    def _keep(self, key: _Key, known: _Known) -> None:
+    def _keep(self, key: VersionKey, known: _Known) -> None:
         self._known.pop(key, None)
         self._known[key] = known
         while len(self._known) > self._most:

@@ -37,6 +37,8 @@ class Settings:
             file's name in `SUTURE_KEYS_FILE`.
         tokens: Bearer tokens as `name:token,...`. `SUTURE_TOKENS`, or a file's name in
             `SUTURE_TOKENS_FILE`.
+        hook_tokens: Tokens of those who ask by Flagger's hooks, likewise; they may answer nothing.
+            `SUTURE_HOOK_TOKENS`, or a file's name in `SUTURE_HOOK_TOKENS_FILE`.
         clusters: Names of the clusters that an executor serves, comma-separated. `SUTURE_CLUSTERS`.
         watch: Environment and namespace of each namespace whose pods are watched, as
             `prod=shop-prod,dev=shop-dev`; none for no watcher. `SUTURE_WATCH`.
@@ -48,6 +50,7 @@ class Settings:
             `kill-switch` in the data folder. `SUTURE_KILL_FILE`.
         gitops: How an executor deals with those who write workloads again from git.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
+        gateway: Address of a gateway, for those who ask it for verdicts. `SUTURE_GATEWAY`.
         instance: A name that this process keeps over restarts and shares with no other, such as a
             StatefulSet's pod: one that was killed then goes on with its partitions at once, instead
             of after the group's session timeout. "" for none. `SUTURE_INSTANCE`.
@@ -67,6 +70,7 @@ class Settings:
     flush: timedelta = timedelta(seconds=5)
     keys: str = ""
     tokens: str = ""
+    hook_tokens: str = ""
     clusters: tuple[str, ...] = ("default",)
     watch: tuple[tuple[EnvironmentName, str], ...] = ()
     service_label: str = "app.kubernetes.io/name"
@@ -75,6 +79,7 @@ class Settings:
     kill_file: Path | None = None
     gitops: GitOpsSettings = field(default_factory=GitOpsSettings)
     listen: str = "127.0.0.1:4318"
+    gateway: str = "http://127.0.0.1:4318"
     instance: str = ""
     parent: int = 0
 
@@ -127,6 +132,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         flush=_seconds(given, "SUTURE_FLUSH_SECONDS", 5),
         keys=_secret(given, "SUTURE_KEYS"),
         tokens=_secret(given, "SUTURE_TOKENS"),
+        hook_tokens=_secret(given, "SUTURE_HOOK_TOKENS"),
         clusters=tuple(
             part.strip() for part in text("SUTURE_CLUSTERS", "default").split(",") if part.strip()
         ),
@@ -137,6 +143,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         kill_file=Path(kill_file) if kill_file else None,
         gitops=read_gitops_settings(given),
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
+        gateway=text("SUTURE_GATEWAY", "http://127.0.0.1:4318"),
         parent=_whole(given, "SUTURE_PARENT", 0),
         instance=text("SUTURE_INSTANCE", ""),
     )
@@ -157,6 +164,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_FLUSH_SECONDS": str(settings.flush.total_seconds()),
         "SUTURE_KEYS": settings.keys,
         "SUTURE_TOKENS": settings.tokens,
+        "SUTURE_HOOK_TOKENS": settings.hook_tokens,
         "SUTURE_CLUSTERS": ",".join(settings.clusters),
         "SUTURE_WATCH": ",".join(f"{environment}={namespace}" for environment, namespace in settings.watch),
         "SUTURE_SERVICE_LABEL": settings.service_label,
@@ -164,6 +172,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_RUNBOOKS": str(settings.runbooks or ""),
         "SUTURE_KILL_FILE": str(settings.kill_file or ""),
         "SUTURE_LISTEN": settings.listen,
+        "SUTURE_GATEWAY": settings.gateway,
         "SUTURE_INSTANCE": settings.instance,
     }
     return {name: value for name, value in variables.items() if value}

@@ -32,10 +32,16 @@ def test_a_child_gets_the_same_settings_through_its_environment() -> None:
             "SUTURE_KILL_FILE": "/etc/suture/kill-switch",
             "SUTURE_WATCH": "prod=shop-prod, dev=shop-dev",
             "SUTURE_SERVICE_LABEL": "app",
+            "SUTURE_GATEWAY": "https://suture.example",
+            "SUTURE_HOOK_TOKENS": "flagger:a-token-that-is-long",
         }
     )
     assert read_settings(environment_of(settings)) == settings
     assert settings.clusters == ("one", "two")
+    assert (settings.gateway, settings.hook_tokens) == (
+        "https://suture.example",
+        "flagger:a-token-that-is-long",
+    )
     assert settings.watch == (("prod", "shop-prod"), ("dev", "shop-dev"))
 
 
