@@ -35,7 +35,9 @@ from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
 from streams.gateway_otlp import Encoding, encoding_of, failure, retry_headers, success
 from streams.gateway_publishing import Publisher
 from streams.gateway_tokens import Tokens
+from streams.gateway_webhooks import Vendor, Webhooks
 from streams.release_verdicts import ReleaseVerdict, ReleaseVerdicts
+from streams.webhook_settings import WebhookSettings
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +82,7 @@ def create_app(
     tokens: str | None = None,
     *,
     verdicts: ReleaseVerdicts | None = None,
+    webhooks: WebhookSettings | None = None,
     now: Callable[[], datetime] = clock.now,
     is_ready: Callable[[], Awaitable[bool]] = _always,
     max_body_bytes: int = MAX_BODY_BYTES,
@@ -91,6 +94,7 @@ def create_app(
         publisher: Where to put what is accepted.
         tokens: `name:token,...`: who may answer a hold; none refuses every answer.
         verdicts: What is held of releases; none knows nothing.
+        webhooks: Which vendors may tell of deploys by webhook; none refuses them all.
         now: The clock that times answers.
         is_ready: Whether traffic should come here, such as whether Kafka answers.
         max_body_bytes: Bound of a body after unpacking.
@@ -100,6 +104,7 @@ def create_app(
         SettingsError: the tokens are malformed.
     """
     gateway = _Gateway(publisher, Tokens(tokens), now, is_ready, max_body_bytes, publish_timeout)
+    told = gateway.webhooks(webhooks or WebhookSettings())
     held = verdicts or ReleaseVerdicts()
     app = FastAPI(title="Suture gateway", docs_url=None, redoc_url=None)
     app.add_api_route(
@@ -139,6 +144,14 @@ def create_app(
         summary="What is held of a release",
         response_model=ReleaseVerdict,
     )
+    for vendor in Vendor:
+        app.add_api_route(
+            f"/v1/webhooks/{vendor}",
+            told.route(vendor),
+            methods=["POST"],
+            status_code=202,
+            summary=f"What {vendor} tells of deployments",
+        )
     app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
     app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
     app.add_exception_handler(RefusedRequest, _refused)
@@ -210,6 +223,10 @@ class _Gateway:
         return JSONResponse(
             {"hold": asked.hold, "answer": asked.answer.value, "by": who}, HTTPStatus.ACCEPTED
         )
+
+    def webhooks(self, settings: WebhookSettings) -> Webhooks:
+        """Return what answers webhooks, with what the routes share."""
+        return Webhooks(settings, self._publish, self._now, self._max_body_bytes)
 
     async def healthz(self) -> JSONResponse:
         """Say that the process answers."""

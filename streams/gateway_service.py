@@ -27,7 +27,13 @@ def run_gateway(settings: Settings) -> None:
 async def _serve(settings: Settings, host: str, port: int) -> None:
     async with KafkaPublisher(settings.bootstrap, settings.prefix) as publisher:
         verdicts, reader = ReleaseVerdicts(), VerdictReader(settings)
-        app = create_app(publisher, settings.tokens, verdicts=verdicts, is_ready=publisher.is_ready)
+        app = create_app(
+            publisher,
+            settings.tokens,
+            verdicts=verdicts,
+            webhooks=settings.webhooks,
+            is_ready=publisher.is_ready,
+        )
         config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)
         async with asyncio.TaskGroup() as group:
             following = group.create_task(follow(verdicts, reader.read))
