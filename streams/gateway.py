@@ -82,11 +82,11 @@ def create_app(
     tokens: str | None = None,
     *,
     verdicts: ReleaseVerdicts | None = None,
-    webhooks: WebhookSettings | None = None,
     now: Callable[[], datetime] = clock.now,
     is_ready: Callable[[], Awaitable[bool]] = _always,
     max_body_bytes: int = MAX_BODY_BYTES,
     publish_timeout: timedelta = PUBLISH_TIMEOUT,
+    webhooks: WebhookSettings | None = None,
 ) -> FastAPI:
     """Return the gateway as an ASGI application.
 
@@ -94,17 +94,16 @@ def create_app(
         publisher: Where to put what is accepted.
         tokens: `name:token,...`: who may answer a hold; none refuses every answer.
         verdicts: What is held of releases; none knows nothing.
-        webhooks: Which vendors may tell of deploys by webhook; none refuses them all.
         now: The clock that times answers.
         is_ready: Whether traffic should come here, such as whether Kafka answers.
         max_body_bytes: Bound of a body after unpacking.
         publish_timeout: How long Kafka may take.
+        webhooks: Which vendors may tell of deploys by webhook; none refuses them all.
 
     Raises:
         SettingsError: the tokens are malformed.
     """
     gateway = _Gateway(publisher, Tokens(tokens), now, is_ready, max_body_bytes, publish_timeout)
-    told = gateway.webhooks(webhooks or WebhookSettings())
     held = verdicts or ReleaseVerdicts()
     app = FastAPI(title="Suture gateway", docs_url=None, redoc_url=None)
     app.add_api_route(
@@ -144,6 +143,9 @@ def create_app(
         summary="What is held of a release",
         response_model=ReleaseVerdict,
     )
+    app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
+    app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
+    told = gateway.webhooks(webhooks or WebhookSettings())
     for vendor in Vendor:
         app.add_api_route(
             f"/v1/webhooks/{vendor}",
@@ -152,8 +154,6 @@ def create_app(
             status_code=202,
             summary=f"What {vendor} tells of deployments",
         )
-    app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
-    app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
     app.add_exception_handler(RefusedRequest, _refused)
     return app
 
