@@ -130,6 +130,7 @@ def deploy_event(
     source: str = "/suture/ci",
     chain: str = "",
     one_way: str = "",
+    deployment: str = "",
 ) -> CloudEvent:
     """Return a CDEvents v0.5.1 `service.deployed` (or `.upgraded`): the same arguments give the same event.
 
@@ -147,6 +148,9 @@ def deploy_event(
         source: Who says so, a URI reference.
         chain: Chain of events that this one belongs to, or "".
         one_way: What going back does not take back, such as a migration, as a sentence; or "".
+        deployment: What the source knows the deployment by. The event's id is then derived of source and
+            deployment alone, so that it is the same event whenever it is told of, and of whatever
+            state. "" where nothing but the arguments tells two deploys apart.
 
     Raises:
         SchemaError: a name cannot be one, or the version is empty.
@@ -171,7 +175,8 @@ def deploy_event(
             "workload": target.workload,
         }
     told = {"version": version, "commit": commit, "url": url}
-    event_id = derived_id(
+    told_id = derived_id("told deploy", source, deployment) if deployment else ""
+    event_id = told_id or derived_id(
         "deploy", predicate, service, environment, timestamp, source, chain, digest([told, ours], list[Any])
     )
     context: dict[str, Any] = {

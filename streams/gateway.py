@@ -36,8 +36,10 @@ from streams.gateway_otlp import Encoding, encoding_of, failure, retry_headers, 
 from streams.gateway_publishing import Publisher
 from streams.gateway_tokens import Tokens
 from streams.gateway_verdicts import add_verdict_routes
+from streams.gateway_webhooks import Vendor, Webhooks
 from streams.release_verdicts import ReleaseVerdicts
 from streams.verdict_waiting import VerdictWaiters
+from streams.webhook_settings import WebhookSettings
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ def create_app(
     is_ready: Callable[[], Awaitable[bool]] = _always,
     max_body_bytes: int = MAX_BODY_BYTES,
     publish_timeout: timedelta = PUBLISH_TIMEOUT,
+    webhooks: WebhookSettings | None = None,
 ) -> FastAPI:
     """Return the gateway as an ASGI application.
 
@@ -101,6 +104,7 @@ def create_app(
         is_ready: Whether traffic should come here, such as whether Kafka answers.
         max_body_bytes: Bound of a body after unpacking.
         publish_timeout: How long Kafka may take.
+        webhooks: Which vendors may tell of deploys by webhook; none refuses them all.
 
     Raises:
         SettingsError: the tokens are malformed.
@@ -134,6 +138,15 @@ def create_app(
     add_verdict_routes(app, waiting, Tokens(hook_tokens, "SUTURE_HOOK_TOKENS"), max_body_bytes)
     app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
     app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
+    told = gateway.webhooks(webhooks or WebhookSettings())
+    for vendor in Vendor:
+        app.add_api_route(
+            f"/v1/webhooks/{vendor}",
+            told.route(vendor),
+            methods=["POST"],
+            status_code=202,
+            summary=f"What {vendor} tells of deployments",
+        )
     app.add_exception_handler(RefusedRequest, _refused)
     return app
 
@@ -203,6 +216,10 @@ class _Gateway:
         return JSONResponse(
             {"hold": asked.hold, "answer": asked.answer.value, "by": who}, HTTPStatus.ACCEPTED
         )
+
+    def webhooks(self, settings: WebhookSettings) -> Webhooks:
+        """Return what answers webhooks, with what the routes share."""
+        return Webhooks(settings, self._publish, self._now, self._max_body_bytes)
 
     async def healthz(self) -> JSONResponse:
         """Say that the process answers."""

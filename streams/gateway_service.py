@@ -53,6 +53,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             settings.tokens,
             waiting=waiting,
             hook_tokens=settings.hook_tokens,
+            webhooks=settings.webhooks,
             is_ready=publisher.is_ready,
         )
         config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)

@@ -10,6 +10,7 @@ from schemas.errors import SettingsError
 from schemas.keys import EnvironmentName
 from schemas.names import environment_name
 from streams.gitops_settings import GitOpsSettings, read_gitops_settings
+from streams.webhook_settings import WebhookSettings, read_webhook_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class Settings:
         kill_file: File whose presence makes an executor refuse every change, Kafka or not. None for
             `kill-switch` in the data folder. `SUTURE_KILL_FILE`.
         gitops: How an executor deals with those who write workloads again from git.
+        webhooks: Who may tell the gateway of deployments by webhook.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
         gateway: Address of a gateway, for those who ask it for verdicts. `SUTURE_GATEWAY`.
         instance: A name that this process keeps over restarts and shares with no other, such as a
@@ -78,6 +80,7 @@ class Settings:
     runbooks: Path | None = None
     kill_file: Path | None = None
     gitops: GitOpsSettings = field(default_factory=GitOpsSettings)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     listen: str = "127.0.0.1:4318"
     gateway: str = "http://127.0.0.1:4318"
     instance: str = ""
@@ -142,6 +145,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         runbooks=Path(runbooks) if runbooks else None,
         kill_file=Path(kill_file) if kill_file else None,
         gitops=read_gitops_settings(given),
+        webhooks=read_webhook_settings(given),
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
         gateway=text("SUTURE_GATEWAY", "http://127.0.0.1:4318"),
         parent=_whole(given, "SUTURE_PARENT", 0),

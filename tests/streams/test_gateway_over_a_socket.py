@@ -1,10 +1,15 @@
 """The gateway behind a real server, spoken to by the OpenTelemetry SDK's own exporters."""
 
 import asyncio
+import hashlib
+import hmac
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +23,7 @@ from opentelemetry.sdk.resources import Resource
 from schemas.otlp_metrics import read_metrics
 from schemas.signals import Field
 from streams.gateway import create_app
+from streams.webhook_settings import read_webhook_settings
 
 
 class Remembering:
@@ -33,10 +39,10 @@ class Remembering:
 
 
 @contextmanager
-def serving(publisher: Remembering) -> Iterator[str]:
+def serving(publisher: Remembering, **settings: Any) -> Iterator[str]:
     """Serve the gateway on a free port until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(create_app(publisher), log_level="warning", lifespan="off")
+        config = uvicorn.Config(create_app(publisher, **settings), log_level="warning", lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])), daemon=True)
         thread.start()
@@ -90,3 +96,41 @@ def test_a_chunked_body_beyond_the_bound_is_refused_over_the_wire() -> None:
         except (httpx.WriteError, httpx.ReadError):
             return  # The server hung up on a sender that went on after the refusal.
         assert answer.status_code == 413
+
+
+def test_a_webhook_is_proven_over_its_bytes_and_headers_as_they_came_over_the_wire() -> None:
+    publisher, secret = Remembering(), "a secret that nobody guesses"
+    message = {
+        "action": "created",
+        "deployment_status": {
+            "state": "success",
+            "environment": "prod",
+            "created_at": "2026-11-20T14:00:00Z",
+        },
+        "deployment": {"id": 1, "task": "deploy", "sha": "f95f852b", "ref": "1.4.2"},
+        "repository": {"full_name": "shop/cart", "html_url": "https://github.com/shop/cart"},
+        "sender": "Zoë",
+    }
+    # Neither the order of keys nor the blanks are those that our own writer would choose.
+    body = json.dumps(message, indent=3, ensure_ascii=False).encode()
+    signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    with serving(
+        publisher,
+        webhooks=read_webhook_settings({"SUTURE_GITHUB_WEBHOOK_SECRET": secret}),
+        now=lambda: datetime(2026, 11, 20, 14, 0, 5, tzinfo=UTC),
+    ) as url:
+        statuses = [
+            httpx.post(
+                f"{url}/v1/webhooks/github",
+                content=body,
+                headers=[
+                    (b"x-github-event", b"deployment_status"),
+                    (b"x-github-delivery", "dé".encode("latin-1")),
+                    (b"x-hub-signature-256", proof),
+                ],
+                timeout=30,
+            ).status_code
+            for proof in ("sha256=é".encode("latin-1"), b"\xff\xfe", signature.encode(), signature.encode())
+        ]
+    assert statuses == [401, 401, 202, 200]
+    assert [topic for topic, _, _, _ in publisher.published] == ["cdevents"]

@@ -1,0 +1,97 @@
+"""GitHub's webhooks: deployment statuses begin releases, all else is left alone.
+
+Source: octokit/webhooks, payload schemas `deployment_status`, `deployment`; docs.github.com, "Webhook
+events and payloads".
+"""
+
+from schemas.cloudevents import read_instant
+from schemas.errors import SchemaError
+from schemas.foreign_json import Json, read_object
+from schemas.webhook_deploys import (
+    NoDeploy,
+    Told,
+    ToldDeploy,
+    WebhookNames,
+    number_at,
+    optional_text_at,
+    text_at,
+    usable_version,
+)
+
+_BEGINS = ("in_progress", "success")
+_WAITS = ("queued", "pending", "waiting")
+_TASK = "deploy"
+
+
+def read_github(event: str, body: bytes, names: WebhookNames) -> Told:
+    """Return the deployment that a delivery tells of, or why it begins none.
+
+    Service: `deployment.payload.service`, else what `names` makes of the repository. Version:
+    `deployment.payload.version`, else `deployment.ref`, else, where that is the repository's default
+    branch, which names no version, the commit.
+
+    Args:
+        event: The header `X-GitHub-Event`.
+        body: JSON.
+        names: How names are to be changed.
+
+    Raises:
+        SchemaError: it is a deployment status, and not as GitHub writes it.
+    """
+    if event == "deployment":
+        return NoDeploy(why="a deployment is only asked for; its status in_progress or success begins it")
+    if event != "deployment_status":
+        return NoDeploy(why="event is not deployment_status, expected nothing else")
+    whole = read_object(body, "deployment_status")
+    if text_at(whole, "action") != "created":
+        return NoDeploy(why="action is not created")
+    state = text_at(whole, "deployment_status.state")
+    if state not in _BEGINS:
+        begun = "has not begun" if state in _WAITS else "did not come through, or its state is not known"
+        return NoDeploy(why=f"deployment {begun}")
+    task = text_at(whole, "deployment.task")
+    if task != _TASK and not task.startswith(f"{_TASK}:"):
+        return NoDeploy(why="task is not deploy")
+    deployment = whole["deployment"]
+    if isinstance(deployment, dict) and deployment.get("transient_environment") is True:
+        return NoDeploy(why="environment is transient")
+    environment = names.environment(
+        optional_text_at(whole, "deployment_status.environment") or text_at(whole, "deployment.environment")
+    )
+    if isinstance(environment, NoDeploy):
+        return environment
+    said = _payload(deployment)
+    own = said.get("service")
+    repository = text_at(whole, "repository.full_name")
+    commit = text_at(whole, "deployment.sha")
+    return ToldDeploy(
+        source=text_at(whole, "repository.html_url"),
+        deployment=str(number_at(whole, "deployment.id")),
+        service=names.service(own if isinstance(own, str) and own.strip() else repository),
+        environment=environment,
+        version=usable_version(said.get("version")) or _version(whole, commit),
+        at=read_instant("deployment_status.created_at", text_at(whole, "deployment_status.created_at")),
+        commit=commit,
+        url=optional_text_at(whole, "deployment_status.log_url")
+        or optional_text_at(whole, "deployment_status.target_url"),
+    )
+
+
+def _version(whole: dict[str, Json], commit: str) -> str:
+    ref = text_at(whole, "deployment.ref")
+    branch = ref.removeprefix("refs/heads/")
+    if branch != ref or branch == optional_text_at(whole, "repository.default_branch"):
+        return commit
+    return ref.removeprefix("refs/tags/")
+
+
+def _payload(deployment: Json) -> dict[str, Json]:
+    """Return what whoever asked for the deployment said: free JSON, or a string that holds JSON."""
+    said = deployment.get("payload") if isinstance(deployment, dict) else None
+    if isinstance(said, str):
+        try:
+            return read_object(said.encode(), "deployment.payload")
+        except SchemaError:
+            # Free text is as good as JSON here; it only says nothing to us.
+            return {}
+    return said if isinstance(said, dict) else {}
