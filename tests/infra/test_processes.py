@@ -50,7 +50,12 @@ def test_a_process_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_process_is_found_by_the_mark_in_its_environment(waiter: Process, tmp_path: Path) -> None:
-    assert list(processes.marked_with("SUTURE_TEST_MARK", str(tmp_path))) == [waiter]
+    # In the middle of becoming another program a process shows no environment for a moment.
+    wait_until(
+        lambda: list(processes.marked_with("SUTURE_TEST_MARK", str(tmp_path))) == [waiter],
+        deadline_s=30.0,
+        what="the mark of the process",
+    )
     assert list(processes.marked_with("SUTURE_TEST_MARK", f"{tmp_path}-other")) == []
 
 
