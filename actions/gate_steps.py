@@ -23,7 +23,7 @@ def admit_step(
 ) -> tuple[HoldEffect, ...]:
     """Return what becomes of a step: its command, a hold with its page, or a denial in shadow mode.
 
-    Kill switch, freeze and an order that is under way are asked before (`put_off`): a step waits for them.
+    Kill switch, freeze and an order that is under way are asked before: a step waits for them.
     """
     state.remembers_for(settings.budget_window)
     state.sweep(now)
@@ -34,24 +34,17 @@ def admit_step(
             is_denial=True,
         )
         return (denied(decision, obstacle, now),)
-    obstacle_found = _spent(state, command, settings, now, is_first=is_first)
-    if obstacle_found is None and (asks or decision.needs_approval):
-        obstacle_found = Obstacle(guard=Guard.APPROVAL, reason=f"it needs a human: {decision.why}")
-    if obstacle_found is not None:
-        return hold_back(state, decision, obstacle_found, command, decision.playbook, settings, now)
+    found = _spent(state, command, settings, now, is_first=is_first)
+    if found is None and (asks or decision.needs_approval):
+        found = Obstacle(guard=Guard.APPROVAL, reason=f"it needs a human: {decision.why}")
+    if found is not None:
+        return hold_back(state, decision, found, command, decision.playbook, settings, now)
     return (issue(state, command, settings.recovery),)
 
 
-def put_off(state: GateState, service: str, now: datetime) -> str:
-    """Return what a step of a service waits for before anything is decided about it, "" for nothing."""
-    if state.is_killed:
-        return f"the kill switch of {state.environment} is on, set by {state.killed_by}"
-    if state.frozen_at(now):
-        return f"{state.environment} is frozen until {state.frozen_until} by {state.frozen_by}"
-    for order in state.orders.values():
-        if order.service == service and not order.is_reported:
-            return f"{order.kind} of {service} is under way since {order.issued_at}"
-    return ""
+def is_busy(state: GateState, service: str) -> bool:
+    """Return whether an order about a service is under way: a step waits for its end."""
+    return any(order.service == service and not order.is_reported for order in state.orders.values())
 
 
 def _spent(

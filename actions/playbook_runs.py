@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 from actions.gate_orders import issue
 from actions.gate_state import GateState
-from actions.gate_steps import admit_step, put_off
+from actions.gate_steps import admit_step, is_busy
 from actions.gate_words import once, rehearsed
+from actions.guardrails import stop
 from actions.playbook_choice import failing_share, unmet
 from actions.playbook_orders import order_for, release_order
 from actions.playbook_state import Phase, PlaybookRun, RemedyState
@@ -44,15 +45,14 @@ def advance(
     now: datetime,
     alternatives: tuple[str, ...] = (),
 ) -> Iterator[RunEffect]:
-    """Go on with a run that waits: order its step, ask a human, or say what it waits for."""
+    """Go on with a run that waits: order its step, ask a human, or say which stop it waits for."""
     if run.phase is not Phase.WAITING or run.failure is None or run.order is not None:
         return
-    if obstacle := put_off(gate, run.service, now):
-        if obstacle != run.waits_for:
-            run.waits_for = obstacle
-            yield from once(gate, _page(gate, run, f"waits: {obstacle}", now, obstacle))
+    if (obstacle := stop(gate, now)) is not None:
+        yield from once(gate, _page(gate, run, f"waits: {obstacle.reason}", now, obstacle.reason))
         return
-    run.waits_for = ""
+    if is_busy(gate, run.service):
+        return
     known = remedies.failures.get(run.about)
     failure = run.failure = known.failure if known else run.failure
     while against := unmet(
@@ -194,7 +194,9 @@ def order_next(
     gate: GateState, run: PlaybookRun, settings: GateSettings, now: datetime
 ) -> Iterator[RunEffect]:
     """Order the next step of a release's run: who let the first one go lets the others go, too."""
-    if run.phase is not Phase.WAITING or run.order is None or put_off(gate, run.service, now):
+    if run.phase is not Phase.WAITING or run.order is None:
+        return
+    if stop(gate, now) is not None or is_busy(gate, run.service):
         return
     step = run.step
     run.ordinal += 1

@@ -56,7 +56,6 @@ class PlaybookRun:
         decision: Newest decision.
         command: Newest command; "" before the first.
         pods: Pods still to be deleted at this step.
-        waits_for: What it waits for, as it was told; "" for nothing.
         acted_at: When the newest command had taken effect.
         check_until: The step must have helped by then; None where the service's recovery says so itself.
         gone_since: Since when the failure is gone, None while it is not.
@@ -75,7 +74,6 @@ class PlaybookRun:
     decision: str = ""
     command: str = ""
     pods: list[FailingPod] = field(default_factory=list)
-    waits_for: str = ""
     acted_at: AwareDatetime | None = None
     check_until: AwareDatetime | None = None
     gone_since: AwareDatetime | None = None

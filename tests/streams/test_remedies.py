@@ -189,6 +189,19 @@ def test_a_freeze_and_the_kill_switch_put_a_playbook_off_until_they_are_lifted(i
     assert len(site.commands) == 1
 
 
+def test_a_playbook_waits_in_silence_while_another_order_of_its_service_is_under_way() -> None:
+    site = Site()
+    site.see(a_failure())
+    site.tick(5)
+    site.see(a_failure(FailurePattern.CACHE_FULL))
+    site.tick(10)
+    assert (len(site.commands), site.pages) == (1, [])
+    site.end(12)
+    site.tick(15)
+    assert [command.kind for command in site.commands] == [CommandKind.DELETE_POD, CommandKind.SET_CONFIG]
+    assert site.pages == []
+
+
 def test_a_freeze_window_of_the_policy_holds_until_it_ends_or_a_human_lifts_it() -> None:
     window = FreezeWindow(begins=f"{START:%H:%M}", lasts=timedelta(minutes=10), why="the market is open")
     policy = a_policy()
