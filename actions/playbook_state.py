@@ -88,14 +88,9 @@ class PlaybookRun:
 
 @dataclass(slots=True, kw_only=True)
 class OneWay:
-    """A change that going back does not take back.
-
-    Attributes:
-        version: Of the release that made it; "" where nobody said.
-    """
+    """A change that going back does not take back, and when it was seen."""
 
     reason: str
-    version: str
     at: AwareDatetime
 
 
@@ -106,7 +101,8 @@ class RemedyState:
     Attributes:
         failures: By id, oldest first.
         runs: Playbooks under way, by what they are about.
-        one_way: `service version` to what was seen to be changed for good.
+        one_way: `service version` to what was seen to be changed for good; the version is "" where nobody
+            said it.
     """
 
     failures: dict[str, KnownFailure] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from actions import gate
 from actions.gate import WaysBack
 from actions.gate_words import once
+from actions.guardrails import undone_key
 from actions.playbook_choice import PlaybookChoice, choose, failing_share, roll_forward_of
 from actions.playbook_runs import advance, check, order_next, take_in
 from actions.playbook_state import (
@@ -80,7 +81,7 @@ def template_seen(
 
     It is not taken away again. A tool that wants it would bring it back as often as we undo it.
     """
-    taken_away_at = gates.undone.get(f"{event.service} {event.template}")
+    taken_away_at = gates.undone.get(undone_key(event.service, event.template))
     if taken_away_at is None or event.at <= taken_away_at:
         return
     summary = (
@@ -105,7 +106,7 @@ def template_seen(
 def one_way_seen(remedies: RemedyState, event: OneWaySeen) -> None:
     """Remember that a version changed something for good."""
     key = f"{event.service} {event.version}"
-    remedies.one_way[key] = OneWay(reason=event.reason, version=event.version, at=event.at)
+    remedies.one_way[key] = OneWay(reason=event.reason, at=event.at)
     while len(remedies.one_way) > MOST_FAILURES:
         del remedies.one_way[next(iter(remedies.one_way))]
 
