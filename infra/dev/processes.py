@@ -128,9 +128,11 @@ def _start_time(pid: int) -> str | None:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             return None
-        state, ticks = fields[0], fields[19]
+        state, threads, ticks = fields[0], int(fields[17]), fields[19]
+        # A killed process is a zombie by its first thread while others still hold its ports and files.
+        is_gone = state == "X" or (state == "Z" and threads <= 1)
         # Ticks count from the boot, so two boots may show the same pair.
-        return None if state in "ZX" else f"{_boot()}-{ticks}"
+        return None if is_gone else f"{_boot()}-{ticks}"
     listing = subprocess.run(
         ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )

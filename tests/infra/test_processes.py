@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,25 @@ def test_a_process_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
     wait_until(ready.exists, deadline_s=30, what="trap")
     processes.stop(stubborn, grace_s=0.1)
     assert not stubborn.is_alive
+
+
+LEAVES_A_THREAD = """
+import ctypes, platform, threading, time
+threading.Thread(target=time.sleep, args=(600,)).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="threads are counted on Linux only")
+def test_a_process_lives_as_long_as_one_of_its_threads(tmp_path: Path) -> None:
+    process = processes.spawn(
+        [sys.executable, "-c", LEAVES_A_THREAD], log=tmp_path / "log", env={}, cwd=tmp_path
+    )
+    stat = Path(f"/proc/{process.pid}/stat")
+    wait_until(lambda: ") Z " in stat.read_text(), deadline_s=30, what="end of the first thread")
+    assert process.is_alive
+    processes.send(process, signal.SIGKILL)
+    wait_until(lambda: not process.is_alive, deadline_s=30, what="end of the last thread")
 
 
 def test_a_process_is_found_by_the_mark_in_its_environment(waiter: Process, tmp_path: Path) -> None:
