@@ -406,6 +406,20 @@ class GroupReader:
             raise LogError(_unreachable(self._bootstrap, error)) from error
         return [_record(record) for records in polled.values() for record in records]
 
+    def stay(self, timeout_ms: int = 0) -> list[Record]:
+        """Stay a member and read nothing on; return entries of partitions that are assigned meanwhile.
+
+        A member that does not ask for five minutes loses its partitions.
+
+        Raises:
+            LogError: the broker cannot be reached.
+        """
+        self._consumer.pause(*self._consumer.assignment())
+        try:
+            return self.poll(timeout_ms)
+        finally:
+            self._consumer.resume(*self._consumer.paused())
+
     def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
         """Say that everything before these offsets is dealt with.
 
