@@ -20,20 +20,27 @@ def of_presence(case: Case) -> list[Finding]:
     if any(window.pods[key].refused_ahead for key in found.canary):
         # It speaks, and its clock is wrong: that is the instrument's fault and no silence.
         return []
-    lived = _lived(window, found.stable, span)
-    spoken = _spoken(window, found.stable, span.quiet, span.end)
+    if window.blind.down:
+        return []
+    blind = window.blind.intervals(span.quiet, span.end, window.width_ms)
+    lived = _lived(window, found.stable, span) & ~blind
+    spoken = np.where(blind, 0.0, _spoken(window, found.stable, span.quiet, span.end))
     heard = _spoken(window, found.canary, span.start, span.end)
     usual = habit(spoken > 0, lived)
     calls, _ = read(window, found.stable, case.rule.traffic, None, span.quiet, span.end)
+    calls = np.where(blind, 0.0, calls)
     called, _ = read(window, found.canary, case.rule.traffic, None, span.start, span.end, found.echoes)
     came = np.flatnonzero(called.sum(axis=0) > 0)
     # Without a count of requests there is one check and not two: it has the whole share.
     alpha = case.rule.judge.alpha * PRESENCE_SHARE / case.shares / (2.0 if len(came) else 1.0)
-    since = _expected_since(case)
+    # Nobody knows what it said while nothing was seen, so a silence begins anew after that.
+    unseen = np.flatnonzero(blind)
+    seen_since = span.quiet + int(unseen[-1]) + 1 if len(unseen) else span.start
+    since = max(_expected_since(case), seen_since)
     requests = called.sum(axis=0)
     silent = _silence(case, "silence", "says nothing", since, heard, spoken, usual, alpha, requests)
     # Traffic that never came is a matter of routing: only what came and went counts.
-    routed = span.start + int(came[0]) if len(came) else span.end
+    routed = max(span.start + int(came[0]), seen_since) if len(came) else span.end
     usual = habit(calls > 0, lived)
     starved = _silence(case, "traffic", "gets no traffic", routed, called, calls, usual, alpha, requests)
     return [finding for finding in (silent, starved) if finding is not None]

@@ -103,6 +103,12 @@ class Case:
     is_aftercare: bool = False
 
     @property
+    def seen(self) -> int:
+        """Return how many of the span's intervals the instruments saw."""
+        blind = self.window.blind.intervals(self.span.start, self.span.end, self.window.width_ms)
+        return len(blind) - int(blind.sum())
+
+    @property
     def before(self) -> str:
         """Return what the quiet time is called in sentences."""
         return "in the hour before" if self.is_aftercare else "before the release"

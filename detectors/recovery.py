@@ -98,6 +98,8 @@ def judge_recovery(window: ServiceWindow, action: Action, rule: Rule, now: datet
         return None
     if not steady:
         nothing = f"nothing was said in {counted(max(end - acted, 0), 'interval')} after the action"
+        if why := window.blind.reason():
+            nothing = f"{nothing}: {why}"
         return Fared(kind=RecoveryKind.UNKNOWN, text=nothing)
     if all(one.is_back for one in steady):
         return _recovered(steady, width)

@@ -87,11 +87,10 @@ def missing(case: Case, spoken: int, traffic: Traffic | None) -> tuple[str, ...]
         traffic: Its requests, where they are counted.
     """
     judge = case.rule.judge
-    passed = case.span.end - case.span.start
     wanted = []
     if spoken < judge.min_intervals:
         wanted.append(counted(judge.min_intervals - spoken, "more interval") + " of the canary")
-    waiting = judge.min_watch - passed * judge.interval
+    waiting = judge.min_watch - case.seen * judge.interval
     if waiting.total_seconds() > 0:
         wanted.append(f"{waiting} more of watching")
     if traffic is not None and traffic.requests < traffic.feared:

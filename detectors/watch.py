@@ -137,7 +137,7 @@ def look(
     case = _case(watch, window, rule, rule_digest, now, end, past)
     is_kayenta = rule.judge.method is JudgeMethod.KAYENTA
     said = kayenta_findings(case) if is_kayenta else findings(case)
-    broken = contradiction(case)
+    broken = window.blind.reason() or contradiction(case)
     is_final = is_last or aftercare is not None
     _convict(watch, rule, case, said, broken)
     kind, reasons = _conclude(watch, case, said, broken, is_final)
@@ -246,7 +246,7 @@ def _conclude(
     if broken:
         return VerdictKind.BROKEN, (broken,)
     judge, pods = case.rule.judge, case.window.pods
-    passed = case.span.end - case.span.start
+    passed = case.seen
     spoken = max((f.evidence.canary.intervals for f in said if f.is_own and f.can_convict), default=0)
     heard = sum(pods[key].first_ms is not None for key in case.found.canary)
     silent = next((f.evidence for f in said if f.evidence.detector == "silence"), None)

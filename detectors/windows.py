@@ -6,6 +6,7 @@ State of the engine: plain and mutable, so that it can be written as JSON and re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from detectors.blindness import Blindness
 from detectors.log_counts import ERROR_SEVERITY, LOG_TEMPLATES, LogCounts
 from detectors.log_templates import LogTemplates
 from detectors.matching import LOG_RECORDS, Feed, matcher
@@ -127,6 +128,7 @@ class ServiceWindow:
         current: Key in `pods` of each pod name's newest life.
         routes: Routes that are compared by themselves, and the newest interval with requests of each.
         templates: Which statement printed a line.
+        blind: When the instruments saw nothing.
     """
 
     width_ms: int = 0
@@ -136,6 +138,7 @@ class ServiceWindow:
     current: dict[str, str] = field(default_factory=dict)
     routes: dict[str, int] = field(default_factory=dict)
     templates: LogTemplates = field(default_factory=LogTemplates)
+    blind: Blindness = field(default_factory=Blindness)
 
     def add_samples(self, batch: SampleBatch, rule: Rule, now: datetime) -> Refusals:
         """Take in a batch; return how many samples were refused and why.
@@ -223,6 +226,7 @@ class ServiceWindow:
     def tick(self, rule: Rule, now: datetime) -> None:
         """Forget what is older than what is kept."""
         self._roll(rule, now)
+        self.blind.forget(self.floor * self.width_ms, now)
 
     def serving_templates(self, before: datetime) -> tuple[TemplateHash, ...]:
         """Return the templates of the pods that spoke before an instant, newest speaker first."""

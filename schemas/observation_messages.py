@@ -7,6 +7,7 @@ from schemas.arrow_batches import decode_batch, encode_batch
 from schemas.codec import from_json, to_json
 from schemas.envelopes import Message
 from schemas.errors import SchemaError
+from schemas.instruments import InstrumentChanged
 from schemas.keys import service_key
 from schemas.observations import (
     AnomalySeen,
@@ -60,6 +61,7 @@ OBSERVATION_KINDS: dict[str, type[Any]] = {
     "failure-cleared": FailureCleared,
     "template-seen": TemplateSeen,
     "one-way-seen": OneWaySeen,
+    "instrument-changed": InstrumentChanged,
 }
 _KIND_OF = {kind: name for name, kind in OBSERVATION_KINDS.items()}
 
@@ -104,7 +106,7 @@ def expected_key(body: Body) -> tuple[str, ...] | None:
     An outcome goes to its service, which watches the recovery, and to its environment's gate.
     """
     match body:
-        case SampleBatch() | LogBatch() | PodChanged():
+        case SampleBatch() | LogBatch() | PodChanged() | InstrumentChanged():
             return (service_key(body.environment, body.service),)
         case ReleaseStarted():
             return (service_key(body.release.environment, body.release.service),)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime
 
 from schemas.failures import Failure
+from schemas.instruments import InstrumentChanged
 from schemas.judgements import Anomaly, Recovery, Suspicion, Verdict
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, TemplateHash
 from schemas.orders import Outcome
@@ -278,6 +279,7 @@ Body = (
     | FailureCleared
     | TemplateSeen
     | OneWaySeen
+    | InstrumentChanged
 )
 
 

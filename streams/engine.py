@@ -16,6 +16,7 @@ from pydantic import AwareDatetime
 
 from schemas.codec import adapter, digest, from_json, to_json
 from schemas.effects import Effect, Said
+from schemas.instruments import InstrumentChanged
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.observations import (
     AnomalySeen,
@@ -146,7 +147,7 @@ class Engine:
                 return self._tick(body)
             case SettingsChanged():
                 return self._settings_changed(body)
-            case SampleBatch() | LogBatch() | ReleaseStarted() | PodChanged():
+            case SampleBatch() | LogBatch() | ReleaseStarted() | PodChanged() | InstrumentChanged():
                 return ((key, item) for item in self._at_service(key, body))
             case OutcomeReported() if "/" in key:
                 return ((key, item) for item in self._at_service(key, body))
@@ -199,7 +200,7 @@ class Engine:
     def _at_service(
         self,
         key: str,
-        body: SampleBatch | LogBatch | ReleaseStarted | PodChanged | OutcomeReported,
+        body: SampleBatch | LogBatch | ReleaseStarted | PodChanged | InstrumentChanged | OutcomeReported,
     ) -> Iterable[Said]:
         state = self._service(key)
         _, rule = self._state.policy.rule(state.environment, state.service)
@@ -210,6 +211,8 @@ class Engine:
                 service_engine.add_logs(state, body, rule, self._state.now)
             case PodChanged():
                 service_engine.pod_changed(state, body, rule)
+            case InstrumentChanged():
+                service_engine.instrument_changed(state, body, self._state.now)
             case ReleaseStarted():
                 return service_engine.release_started(state, body, rule, self._state.now)
             case OutcomeReported():

@@ -15,6 +15,7 @@ from detectors.watch import Look, ReleaseWatch, look, open_watch
 from detectors.windows import ServiceWindow
 from schemas.effects import Said
 from schemas.instants import EPOCH, from_ms
+from schemas.instruments import InstrumentChanged
 from schemas.judgements import Recovery, RecoveryKind, Verdict, VerdictKind
 from schemas.keys import NO_TEMPLATE, EnvironmentName, ReleaseId, ServiceName, SignalName, derived_id
 from schemas.observations import (
@@ -110,7 +111,9 @@ class ServiceState:
     @property
     def is_waiting(self) -> bool:
         """Return whether the passing of time alone may make it say something."""
-        return bool(self.open or self.recoveries or self.window.pods or self.high.is_waiting)
+        return bool(
+            self.open or self.recoveries or self.window.pods or self.window.blind.down or self.high.is_waiting
+        )
 
 
 def new_service(environment: EnvironmentName, service: ServiceName) -> ServiceState:
@@ -137,6 +140,11 @@ def add_logs(state: ServiceState, batch: LogBatch, rule: Rule, now: datetime | N
 def pod_changed(state: ServiceState, change: PodChanged, rule: Rule) -> None:
     """Take in that a pod came or went."""
     state.window.pod_changed(change, rule)
+
+
+def instrument_changed(state: ServiceState, change: InstrumentChanged, now: datetime | None) -> None:
+    """Take in that an instrument that tells of the service broke, or works again."""
+    state.window.blind.take(change, now)
 
 
 def release_started(

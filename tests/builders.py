@@ -11,6 +11,7 @@ import numpy as np
 from schemas.codec import digest
 from schemas.effects import Effect, Said
 from schemas.instants import to_ms
+from schemas.instruments import InstrumentChanged
 from schemas.keys import CommandId, EnvironmentName, ReleaseId, ServiceName, TemplateHash, derived_id
 from schemas.observations import (
     Answer,
@@ -138,6 +139,20 @@ def an_answer(
 def a_freeze(until: datetime, at: datetime, environment: str = "dev") -> FreezeSet:
     """Return a freeze of an environment."""
     return FreezeSet(environment=EnvironmentName(environment), until=until, by="ann", at=at, why="holidays")
+
+
+def an_instrument(
+    reason: str, at: datetime, service: str = "cart", environment: str = "dev", name: str = "prometheus main"
+) -> InstrumentChanged:
+    """Return the news that a service's instrument is broken for a reason, or works again for none."""
+    return InstrumentChanged(
+        environment=EnvironmentName(environment),
+        service=ServiceName(service),
+        instrument=name,
+        is_working=not reason,
+        reason=reason,
+        at=at,
+    )
 
 
 def an_outcome(command: Command, at: datetime, kind: OutcomeKind = OutcomeKind.DONE) -> OutcomeReported:

@@ -7,6 +7,8 @@ A line of a story is one of these; minutes count from the start of the first rel
     {"at": 6, "answer": "approve", "by": "ann"}       the newest hold
     {"at": 6, "outcome": "done"}                      the newest command
     {"at": -5, "freeze_until": 30, "environment": "dev"}
+    {"at": 4, "blind": "no answer"}                   the service's instrument breaks
+    {"at": 9, "blind": ""}                            and works again
     {"until": 31}
 
 `pods` speak each minute from `from` up to before `to`; `errors` are taken in turn. Lines about a service
@@ -25,7 +27,7 @@ from schemas.effects import Effect
 from schemas.judgements import Evidence
 from schemas.observations import Answer, SuspicionChanged, VerdictReached
 from schemas.orders import Command, Held, OutcomeKind
-from tests.builders import OLD, a_freeze, a_release, an_answer, minute, requests, said
+from tests.builders import OLD, a_freeze, a_release, an_answer, an_instrument, minute, requests, said
 from tests.streams.world import ENVIRONMENTS, World
 
 FOLDER = Path(__file__).parent
@@ -90,6 +92,9 @@ def _happen(world: World, line: Line) -> None:
         world.report(said(world.effects, Command)[-1], at, OutcomeKind(line["outcome"]))
     elif "freeze_until" in line:
         world.put(environment, a_freeze(minute(line["freeze_until"]), at, environment), ENVIRONMENTS)
+    elif "blind" in line:
+        change = an_instrument(line["blind"], at, service, environment)
+        world.put(f"{environment}/{service}", change)
     else:
         raise ValueError(f"a story says {sorted(line)}, expected what the module's text lists")
 

@@ -27,6 +27,7 @@ def test_a_story_is_decided_as_expected(story: str) -> None:
         ("approval", {"Held": 1, "Approval": 1, "Command": 1, "Recovery": 1}),
         ("freeze", {"Held": 1, "Command": 0}),
         ("no_data", {"Command": 0, "Page": 1}),
+        ("blind_instrument", {"Command": 1, "Held": 0, "Page": 0}),
     ],
 )
 def test_a_story_ends_as_its_name_promises(story: str, kinds: dict[str, int]) -> None:
