@@ -8,22 +8,21 @@ from datetime import datetime
 from typing import assert_never
 
 from actions import gate_orders
-from actions.gate_holds import answer, expire, hold_back, withdraw
+from actions.gate_answers import act_alone, answer, escalate
+from actions.gate_holds import HoldEffect, expire, hold_back, withdraw
 from actions.gate_leases import due_leases, look_reported, open_leases
 from actions.gate_orders import issue, without_outcome
 from actions.gate_state import ClosedHold, GateState
 from actions.gate_words import command_for, denied, held, is_ordered, once, page_about, rehearsed
 from actions.guardrails import Obstacle, WaysBack, missing, one_way, rollback_of_rollback, spent, stop
 from schemas.freeze_windows import FreezeWindow, window_end
+from schemas.judgements import Verdict
 from schemas.keys import TemplateHash
 from schemas.observations import FreezeSet, KillSwitchSet
 from schemas.orders import (
-    Command,
     CommandKind,
     Decision,
-    Denied,
     Guard,
-    Held,
     Outcome,
     Page,
     Playbook,
@@ -35,6 +34,7 @@ __all__ = [
     "GateEffect",
     "GateState",
     "WaysBack",
+    "act_alone",
     "admit",
     "answer",
     "begun_window",
@@ -45,7 +45,7 @@ __all__ = [
     "withdraw",
 ]
 
-GateEffect = Command | Held | Denied | Page
+GateEffect = HoldEffect
 
 
 def admit(
@@ -57,6 +57,7 @@ def admit(
     rollback_template: TemplateHash,
     now: datetime,
     ways: WaysBack = WaysBack(),  # noqa: B008  # a frozen value
+    verdict: Verdict | None = None,
 ) -> tuple[GateEffect, ...]:
     """Return what becomes of a decision: a command, a hold with its page, a denial, a page, or nothing.
 
@@ -71,6 +72,7 @@ def admit(
             good release names it; "" when nobody knows.
         now: Time of the observation that led here.
         ways: Which playbook takes the release back, or what stands against that.
+        verdict: The judge's newest word on it, for whoever is asked; None where a failure led here.
     """
     state.remembers_for(rule.gate.budget_window)
     state.sweep(now)
@@ -87,11 +89,11 @@ def admit(
             state.settled[decision.id] = now
             return once(state, page_about(decision, decision.why, decision.verdict, now))
         case Playbook.PAGE:
-            return _hold_ambiguous(state, decision, release, rule, rollback_template, now, ways)
+            return _hold_ambiguous(state, decision, release, rule, rollback_template, now, ways, verdict)
         case Playbook.ROLLBACK:
-            return _act(state, decision, release, rule, rollback_template, now, ways)
+            return _act(state, decision, release, rule, rollback_template, now, ways, verdict)
         case Playbook.PROMOTE:
-            return _act(state, decision, release, rule, release.template, now, WaysBack())
+            return _act(state, decision, release, rule, release.template, now, WaysBack(), verdict)
         case Playbook.REMEDY:
             raise ValueError(f"decision {decision.id} is a playbook's step, expected one on a release")
         case _:
@@ -111,7 +113,7 @@ def outcome(state: GateState, outcome: Outcome, now: datetime) -> tuple[Page, ..
 def tick(state: GateState, now: datetime) -> tuple[GateEffect, ...]:
     """Return what the passing of time does: unanswered holds end, commands without an outcome page."""
     state.sweep(now)
-    return expire(state, now) + without_outcome(state, now) + due_leases(state, now)
+    return expire(state, now) + escalate(state, now) + without_outcome(state, now) + due_leases(state, now)
 
 
 def set_freeze(state: GateState, freeze: FreezeSet) -> None:
@@ -151,6 +153,7 @@ def _act(
     template: TemplateHash,
     now: datetime,
     ways: WaysBack,
+    verdict: Verdict | None,
 ) -> tuple[GateEffect, ...]:
     """Admit a rollback or a promotion."""
     if decision.failure and any(
@@ -182,7 +185,9 @@ def _act(
     if autonomy is Autonomy.DRY_RUN:
         command = rehearsed(command)
     if obstacle is not None:
-        return effects + hold_back(state, decision, obstacle, command, decision.playbook, rule.gate, now)
+        return effects + hold_back(
+            state, decision, obstacle, command, decision.playbook, rule.gate, now, release, verdict
+        )
     state.settled[decision.id] = now
     return (*effects, issue(state, command, rule.gate.recovery))
 
@@ -248,6 +253,7 @@ def _hold_ambiguous(
     rollback_template: TemplateHash,
     now: datetime,
     ways: WaysBack,
+    verdict: Verdict | None,
 ) -> tuple[GateEffect, ...]:
     """Hold the rollback of one suspect of several; the human who sees the ranking may approve it."""
     if is_ordered(state, release.id, Playbook.ROLLBACK):
@@ -280,7 +286,9 @@ def _hold_ambiguous(
     )
     if rule.gate.rollback is Autonomy.DRY_RUN:
         command = rehearsed(command)
-    return effects + hold_back(state, decision, reason, command, Playbook.ROLLBACK, rule.gate, now)
+    return effects + hold_back(
+        state, decision, reason, command, Playbook.ROLLBACK, rule.gate, now, release, verdict
+    )
 
 
 def _turned_down(

@@ -1,18 +1,21 @@
-"""Holds: decisions that wait for a human, from the page to the answer, the expiry or the withdrawal."""
+"""Holds: decisions that wait for a human, from the page to the expiry or the withdrawal."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from actions.gate_orders import issue
+from actions.briefs import brief_of
 from actions.gate_state import ClosedHold, GateState, OpenHold
-from actions.gate_words import answer_in_vain, held, hold_denied, once, page_about, page_about_hold
-from actions.guardrails import Obstacle, stop
+from actions.gate_words import held, hold_changed, hold_denied, once, page_about, page_about_hold
+from actions.guardrails import Obstacle
+from schemas.approvals import ApprovalSettings, Asked, HoldChange, HoldChanged
+from schemas.judgements import Verdict
 from schemas.keys import ReleaseId
-from schemas.observations import Answer, Approval
+from schemas.labels import Labelled
+from schemas.observations import Approval
 from schemas.orders import Command, Decision, Denied, Guard, Held, Page, Playbook
 from schemas.policy import GateSettings
+from schemas.releases import Release
 
-HoldEffect = Command | Held | Denied | Page
+HoldEffect = Command | Held | Denied | Page | HoldChanged | Labelled
 
 
 def hold_back(
@@ -23,13 +26,17 @@ def hold_back(
     playbook: Playbook,
     settings: GateSettings,
     now: datetime,
+    release: Release | None = None,
+    verdict: Verdict | None = None,
 ) -> tuple[HoldEffect, ...]:
     """Hold a command until a human answers or nobody does; return the hold and its page."""
     begins = now
     if obstacle.guard is Guard.FREEZE and state.frozen_until is not None:
         # The time to answer starts when an answer can have an effect.
         begins = max(now, state.frozen_until)
-    said = held(decision, obstacle, now, begins + settings.approval_expires, command)
+    expires_at = begins + settings.approval_expires
+    brief = brief_of(decision, command, obstacle.reason, expires_at, release, verdict)
+    said = held(decision, obstacle, now, expires_at, command, _asked(settings.approval, begins), brief)
     state.holds[said.id] = OpenHold(
         held=said,
         playbook=playbook,
@@ -40,55 +47,12 @@ def hold_back(
     return (said, *once(state, page_about(decision, what, said.id, now)))
 
 
-def answer(state: GateState, approval: Approval, now: datetime) -> tuple[HoldEffect, ...]:
-    """Return what a human's answer does. The first one ends the hold; a later one is told that it is late.
-
-    An approval is held against kill switch and freeze as they are now; budget, blast radius and
-    cooldown are what the human overrules. The command is as young as the approval.
-    """
-    hold = state.holds.get(approval.hold)
-    if hold is None:
-        closed = state.closed.get(approval.hold)
-        if closed is not None and closed.by == approval.by and closed.answer is approval.answer:
-            # The same message came again: it had its effect.
-            return ()
-        return once(state, answer_in_vain(approval, closed, now))
-    if hold.held.expires_at is not None and now >= hold.held.expires_at:
-        effects = _expire(state, hold, now)
-        return effects + once(state, answer_in_vain(approval, state.closed[approval.hold], now))
-
-    who = f"{approval.by} via {approval.channel}"
-    because = f": {approval.why}" if approval.why else ""
-    if approval.answer is Answer.REJECT:
-        _close(state, hold, f"rejected by {who}{because}", now, approval)
-        state.settled[hold.held.decision] = now
-        return (hold_denied(hold.held, Guard.REJECTED, f"rejected by {who}{because}", now),)
-
-    obstacle = stop(state, now)
-    if obstacle is not None:
-        reason = (
-            f"approved by {who}, but {obstacle.reason}; lift it and approve the next hold, or act by hand"
-        )
-        _close(state, hold, reason, now, approval)
-        return (
-            hold_denied(hold.held, obstacle.guard, reason, now),
-            *once(state, page_about_hold(hold.held, reason, now)),
-        )
-    _close(state, hold, f"approved by {who}{because}", now, approval)
-    state.settled[hold.held.decision] = now
-    waiting = hold.held.command
-    assert waiting is not None, "a hold without a command is never open"
-    life = timedelta(seconds=hold.command_life_s)
-    command = replace(waiting, issued_at=now, expires_at=now + life, approved_by=who)
-    return (issue(state, command, timedelta(seconds=hold.recovery_s)),)
-
-
 def expire(state: GateState, now: datetime) -> tuple[HoldEffect, ...]:
     """End the holds that nobody answered in time; return their denials and pages."""
     effects: tuple[HoldEffect, ...] = ()
     for hold in list(state.holds.values()):
         if hold.held.expires_at is not None and now >= hold.held.expires_at:
-            effects += _expire(state, hold, now)
+            effects += expire_hold(state, hold, now)
     return effects
 
 
@@ -101,25 +65,44 @@ def withdraw(state: GateState, release: ReleaseId, why: str, now: datetime) -> t
     return effects
 
 
-def _expire(state: GateState, hold: OpenHold, now: datetime) -> tuple[HoldEffect, ...]:
+def expire_hold(state: GateState, hold: OpenHold, now: datetime) -> tuple[HoldEffect, ...]:
+    """End a hold that nobody answered; return its denial and page."""
     reason = f"nobody answered by {hold.held.expires_at}: no answer means no action"
-    _close(state, hold, reason, now)
+    ended = close(state, hold, HoldChange.EXPIRED, reason, now)
     state.settled[hold.held.decision] = now
     return (
+        ended,
         hold_denied(hold.held, Guard.EXPIRED, reason, now),
         *once(state, page_about_hold(hold.held, f"{hold.playbook} not done, {reason}", now)),
     )
 
 
+def _asked(settings: ApprovalSettings, begins: datetime) -> Asked:
+    escalates = bool(settings.escalate_to) and settings.escalate_after > timedelta(0)
+    return Asked(
+        approvers=settings.approvers,
+        quorum=settings.quorum,
+        escalates_at=begins + settings.escalate_after if escalates else None,
+        escalates_to=settings.escalate_to if escalates else (),
+    )
+
+
 def _withdrawn(state: GateState, hold: OpenHold, why: str, now: datetime) -> tuple[HoldEffect, ...]:
     # Not settled: blame may move back, and the same decision then waits again.
-    _close(state, hold, f"withdrawn: {why}", now)
-    return (hold_denied(hold.held, Guard.SUPERSEDED, f"withdrawn: {why}", now),)
+    ended = close(state, hold, HoldChange.WITHDRAWN, f"withdrawn: {why}", now)
+    return (ended, hold_denied(hold.held, Guard.SUPERSEDED, f"withdrawn: {why}", now))
 
 
-def _close(
-    state: GateState, hold: OpenHold, end: str, now: datetime, approval: Approval | None = None
-) -> None:
+def close(
+    state: GateState,
+    hold: OpenHold,
+    change: HoldChange,
+    end: str,
+    now: datetime,
+    approval: Approval | None = None,
+    by: str = "policy",
+) -> HoldChanged:
+    """Remember a hold as over, so that a late answer can be told what became of it; return that it is."""
     del state.holds[hold.held.id]
     state.closed[hold.held.id] = ClosedHold(
         service=hold.held.service,
@@ -129,3 +112,4 @@ def _close(
         by=approval.by if approval else "",
         answer=approval.answer if approval else None,
     )
+    return hold_changed(hold.held, change, by, end, now)

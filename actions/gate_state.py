@@ -23,12 +23,18 @@ class OpenHold:
         playbook: What approval would carry out.
         command_life_s: Seconds that the command lives from its approval on.
         recovery_s: Seconds after that within which its outcome is due.
+        approved_by: Who agreed so far, as name to "name via channel", where more than one must.
+        handed_to: Who was asked in somebody's place.
+        is_escalated: More people are asked by now.
     """
 
     held: Held
     playbook: Playbook
     command_life_s: float
     recovery_s: float
+    approved_by: dict[str, str] = field(default_factory=dict)
+    handed_to: list[str] = field(default_factory=list)
+    is_escalated: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

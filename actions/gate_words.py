@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from actions.gate_state import ClosedHold, GateState
 from actions.guardrails import Obstacle
 from actions.playbook_orders import release_order
+from schemas.approvals import Asked, Brief, HoldChange, HoldChanged
 from schemas.keys import (
     NO_TEMPLATE,
     CommandId,
@@ -82,6 +83,8 @@ def held(
     now: datetime,
     expires_at: datetime | None = None,
     command: Command | None = None,
+    asked: Asked | None = None,
+    brief: Brief | None = None,
 ) -> Held:
     """Return the hold of a decision; one instant and one guard give one id."""
     return Held(
@@ -95,6 +98,8 @@ def held(
         at=now,
         expires_at=expires_at,
         command=command,
+        asked=asked,
+        brief=brief,
     )
 
 
@@ -123,6 +128,24 @@ def hold_denied(hold: Held, guard: Guard, reason: str, now: datetime) -> Denied:
         guard=guard,
         reason=reason,
         at=now,
+    )
+
+
+def hold_changed(
+    hold: Held, change: HoldChange, by: str, text: str, now: datetime, to: tuple[str, ...] = ()
+) -> HoldChanged:
+    """Return what became of a hold; one change by one person is one."""
+    return HoldChanged(
+        id=derived_id("hold_changed", hold.id, change, by, *to),
+        hold=hold.id,
+        release=hold.release,
+        environment=hold.environment,
+        service=hold.service,
+        change=change,
+        by=by,
+        at=now,
+        text=text,
+        to=to,
     )
 
 

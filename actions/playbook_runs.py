@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from actions.gate_holds import HoldEffect
 from actions.gate_orders import issue
 from actions.gate_state import GateState
 from actions.gate_steps import admit_step, is_busy
@@ -25,14 +26,14 @@ from schemas.keys import (
     command_id,
     derived_id,
 )
-from schemas.orders import Command, CommandKind, Decision, Denied, Held, Outcome, OutcomeKind, Page, Playbook
+from schemas.orders import Command, CommandKind, Decision, Denied, Outcome, OutcomeKind, Page, Playbook
 from schemas.playbooks import Otherwise, PlaybookSpec
 from schemas.policy import Autonomy, GateSettings, Rule
 from schemas.verbs import RemedyStep
 
 _SILENCE = timedelta(minutes=1)
 
-RunEffect = Decision | Command | Held | Denied | Page | Recovery
+RunEffect = Decision | HoldEffect | Recovery
 
 
 def advance(

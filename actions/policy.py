@@ -11,6 +11,7 @@ from schemas.keys import decision_id
 from schemas.orders import Decision, Playbook, Suspect
 from schemas.policy import Autonomy, Rule
 from schemas.releases import Release
+from schemas.smoke_tests import SmokeTested, Stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ def decide(
     rule: Rule,
     settings: str,
     at: datetime | None = None,
+    smoke: SmokeTested | None = None,
 ) -> Decision:
     """Return what to do about a verdict; the guardrails of `actions.gate` come after it.
 
@@ -52,8 +54,9 @@ def decide(
         rule: The rule of this service in this environment.
         settings: Digest of the policy.
         at: When it was decided; the verdict's instant when that is None.
+        smoke: The newest smoke test of the release; None while there is none.
     """
-    choice = _choose(verdict, release, ranking_suspects, is_clear, ranking_why, rule_name, rule)
+    choice = _choose(verdict, release, ranking_suspects, is_clear, ranking_why, rule_name, rule, smoke)
     changes_something = choice.playbook in (Playbook.ROLLBACK, Playbook.PROMOTE)
     name = choice.playbook.value if changes_something else f"{choice.playbook}:{verdict.kind}"
     return Decision(
@@ -120,6 +123,38 @@ def decide_failure(
     )
 
 
+def decide_smoke(smoke: SmokeTested, release: Release, rule_name: str, rule: Rule, settings: str) -> Decision:
+    """Return the decision to take a release back because its smoke test failed, whatever the judge says.
+
+    Its confidence is 0: a test that failed is a fact, and how often it fails for no fault of the release is
+    the pipeline's to know.
+    """
+    asked = (
+        f"{rule_name} says rollback {rule.gate.rollback}"
+        if rule.gate.rollback in (Autonomy.ASK, Autonomy.SHADOW)
+        else ""
+    )
+    return Decision(
+        id=decision_id(release.id, f"{Playbook.ROLLBACK}:smoke"),
+        release=release.id,
+        environment=release.environment,
+        service=release.service,
+        version=release.version,
+        verdict="",
+        playbook=Playbook.ROLLBACK,
+        at=smoke.at,
+        why=f"the smoke test of {smoke.by} failed{f': {smoke.detail}' if smoke.detail else ''}",
+        rule=rule_name,
+        needs_approval=asked != "",
+        confidence=0.0,
+        alternatives=(
+            f"rollback alone: not chosen, {asked}" if asked else f"ask a human: not needed by {rule_name}",
+            f"wait for the verdict: not chosen, {rule_name} takes either as enough",
+        ),
+        settings=settings,
+    )
+
+
 def _choose(
     verdict: Verdict,
     release: Release,
@@ -128,11 +163,12 @@ def _choose(
     ranking_why: str,
     rule_name: str,
     rule: Rule,
+    smoke: SmokeTested | None,
 ) -> _Choice:
     reason = verdict.reasons[0]
     match verdict.kind:
         case VerdictKind.HARMFUL:
-            return _about_harm(verdict, release, suspects, is_clear, ranking_why, rule_name, rule)
+            return _about_harm(verdict, release, suspects, is_clear, ranking_why, rule_name, rule, smoke)
         case VerdictKind.HEALTHY if verdict.is_final:
             return _promote(verdict, rule_name, rule)
         case VerdictKind.NODATA | VerdictKind.BROKEN if verdict.is_final:
@@ -175,6 +211,7 @@ def _about_harm(
     ranking_why: str,
     rule_name: str,
     rule: Rule,
+    smoke: SmokeTested | None,
 ) -> _Choice:
     reason = verdict.reasons[0]
     others = tuple(
@@ -201,7 +238,7 @@ def _about_harm(
             why=f"damage here is blamed on {suspects[0].release}: {ranking_why}; {reason}",
             alternatives=(f"rollback: not chosen, {suspects[0].release} is to blame", *others),
         )
-    asked = _why_ask(rule.gate.rollback, verdict.confidence, rule.gate.min_confidence, rule_name)
+    asked = _why_ask_before_rollback(verdict.confidence, rule, rule_name, smoke)
     return _Choice(
         playbook=Playbook.ROLLBACK,
         why=f"harmful: {reason}; {ranking_why}",
@@ -225,6 +262,18 @@ def _promote(verdict: Verdict, rule_name: str, rule: Rule) -> _Choice:
             "rollback: not chosen, no evidence of harm",
         ),
     )
+
+
+def _why_ask_before_rollback(confidence: float, rule: Rule, rule_name: str, smoke: SmokeTested | None) -> str:
+    """Return why a human is needed before a rollback, "" when none is."""
+    gate = rule.gate
+    if gate.rollback in (Autonomy.ASK, Autonomy.ALONE):
+        if gate.stages is Stages.BOTH and (smoke is None or smoke.has_passed):
+            test = "no smoke test has spoken" if smoke is None else f"the smoke test of {smoke.by} passed"
+            return f"{rule_name} wants the verdict and a failed smoke test, and {test}"
+        if gate.approval.clear_harm is not None and confidence >= gate.approval.clear_harm:
+            return ""
+    return _why_ask(gate.rollback, confidence, gate.min_confidence, rule_name)
 
 
 def _why_ask(autonomy: Autonomy, confidence: float, min_confidence: float, rule_name: str) -> str:

@@ -4,6 +4,8 @@
     defaults: {judge: {}, gate: {}, signals: [], target: {}, traffic: {}}
     environments:
       prod: {gate: {rollback: ask}}
+    people:
+      ada: {slack: U061F7AUR, pagerduty: PXPGF42, groups: [sre]}
     services:
       cart:
         judge: {watch: 1h}
@@ -25,6 +27,7 @@ from pydantic_core import ErrorDetails
 
 from actions.yaml_lines import Branch, Leaf, Listing, Node, Problem, nearest, read, shown
 from actions.yaml_values import EXPECTED
+from schemas.approvals import GROUP, ApprovalSettings, Person
 from schemas.codec import adapter
 from schemas.errors import SettingsError
 from schemas.freeze_windows import FreezeWindow
@@ -48,6 +51,7 @@ _KNOWN_KEYS = {
     "kayenta": [field.name for field in fields(KayentaSettings)],
     "gate": [field.name for field in fields(GateSettings)],
     "freezes": [field.name for field in fields(FreezeWindow)],
+    "approval": [field.name for field in fields(ApprovalSettings)],
     "target": [field.name for field in fields(TargetPattern)],
     "traffic": [field.name for field in fields(Selector)],
     "levels": [field.name for field in fields(LevelRule)],
@@ -55,6 +59,7 @@ _KNOWN_KEYS = {
     "events": [field.name for field in fields(Selector)],
     "exposure": [field.name for field in fields(Selector)],
 }
+_PERSON_KEYS = [field.name for field in fields(Person)]
 _SIGNAL_KEYS = [field.name for field in fields(Signal)]
 
 
@@ -97,7 +102,9 @@ def parse_policy(text: str, file: str = "policy.yaml") -> Policy:
     ('*/cart', 5)
     """
     problems: list[Problem] = []
-    layers = _layers(read(text, problems), problems)
+    top = read(text, problems)
+    layers = _layers(top, problems)
+    people = _people(top, problems)
     rules: dict[str, Rule] = {}
     for key, stack in layers.items():
         merged = _BUILT_IN
@@ -110,7 +117,10 @@ def parse_policy(text: str, file: str = "policy.yaml") -> Policy:
         # One mistake in the defaults shows in every rule; it is told once.
         told = tuple(dict.fromkeys(problem.told(file) for problem in sorted(problems)))
         raise PolicyFileError(told)
-    return Policy(rules=rules)
+    try:
+        return Policy(rules=rules, people=people)
+    except ValueError as error:
+        raise PolicyFileError((f"{file}: {error}",)) from error
 
 
 def explain_policy(policy: Policy, environment: EnvironmentName, service: ServiceName) -> str:
@@ -159,7 +169,7 @@ def _layers(top: Node | None, problems: list[Problem]) -> dict[str, list[Branch]
     if not isinstance(top, Branch):
         problems.append(Problem(top.line, "", f"is {shown(top)}, expected a mapping"))
         return {}
-    _refuse_unknown(top, ["version", "defaults", "environments", "services"], problems)
+    _refuse_unknown(top, ["version", "defaults", "environments", "services", "people"], problems)
     version = top.entries.get("version")
     if not isinstance(version, Leaf) or version.value != 1:
         seen = f"is {shown(version)}" if version else "is missing"
@@ -187,6 +197,22 @@ def _layers(top: Node | None, problems: list[Problem]) -> dict[str, list[Branch]
             stack = [defaults, environments.get(place), service, inner[name].get(place)]
             layers[f"{place}/{name}"] = [layer for layer in stack if layer is not None]
     return layers
+
+
+def _people(top: Node | None, problems: list[Problem]) -> dict[str, Person]:
+    found: dict[str, Person] = {}
+    for name, node in _children(top, "people", problems).items() if isinstance(top, Branch) else ():
+        if name.startswith(GROUP) or not name:
+            problems.append(Problem(node.line, node.path, f"a name must not be empty or begin with {GROUP}"))
+        if not isinstance(node, Branch):
+            problems.append(Problem(node.line, node.path, f"is {shown(node)}, expected a mapping"))
+            continue
+        try:
+            found[name] = adapter(Person).validate_python(_plain(node, name))
+        except ValidationError as error:
+            entries = error.errors(include_url=False, include_input=False, include_context=False)
+            problems.extend(_problem(node, entry, _PERSON_KEYS) for entry in entries)
+    return found
 
 
 def _children(node: Branch, key: str, problems: list[Problem]) -> Mapping[str, Node]:
@@ -295,7 +321,7 @@ def _plain(node: Node, key: str) -> Any:
             return {name: _plain(item, name) for name, item in node.entries.items()}
 
 
-def _problem(merged: Branch, entry: ErrorDetails) -> Problem:
+def _problem(merged: Branch, entry: ErrorDetails, known: list[str] | None = None) -> Problem:
     """Return a validation error as a mistake at the line of the layer that the value came from."""
     node: Node = merged
     rest: list[str] = []
@@ -312,7 +338,7 @@ def _problem(merged: Branch, entry: ErrorDetails) -> Problem:
         case "unexpected_keyword_argument":
             name = str(entry["loc"][-1])
             return Problem(
-                node.line, place, f"is no known key{nearest(name, _known_in(entry['loc'], parent))}"
+                node.line, place, f"is no known key{nearest(name, known or _known_in(entry['loc'], parent))}"
             )
         case "missing":
             return Problem(node.line, place, "is missing")

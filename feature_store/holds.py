@@ -32,7 +32,7 @@ def find_holds(connection: Connection, beginning: str, now: datetime | None = No
     """
     rows = connection.execute(
         "SELECT hold, environment, service, guard, reason, expires_at FROM holds "
-        "WHERE starts_with(hold, $1) AND expires_at IS NOT NULL AND answer IS NULL "
+        "WHERE starts_with(hold, $1) AND expires_at IS NOT NULL AND ended IS NULL "
         "AND ($2 IS NULL OR expires_at > $2) ORDER BY happened_at",
         [beginning, now],
     ).fetchall()

@@ -3,9 +3,11 @@
 from enum import StrEnum
 from typing import assert_never
 
+from schemas.approvals import HoldChanged
 from schemas.codec import from_json
 from schemas.effects import Said
 from schemas.judgements import Anomaly, Evidence, Recovery
+from schemas.labels import Labelled
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -20,6 +22,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Page
+from schemas.smoke_tests import SmokeTested
 
 
 class Kind(StrEnum):
@@ -44,6 +47,9 @@ class Kind(StrEnum):
     ANOMALY = "anomaly"
     FAILURE_SEEN = "failure_seen"
     FAILURE_CLEARED = "failure_cleared"
+    HOLD_CHANGED = "hold_changed"
+    SMOKE_TESTED = "smoke_tested"
+    LABELLED = "labelled"
 
 
 def type_of(kind: Kind) -> type[Said]:
@@ -90,6 +96,12 @@ def type_of(kind: Kind) -> type[Said]:
             return FailureSeen
         case Kind.FAILURE_CLEARED:
             return FailureCleared
+        case Kind.HOLD_CHANGED:
+            return HoldChanged
+        case Kind.SMOKE_TESTED:
+            return SmokeTested
+        case Kind.LABELLED:
+            return Labelled
         case _:
             assert_never(kind)
 

@@ -4,11 +4,13 @@ from datetime import datetime
 from typing import assert_never
 
 from feature_store.kinds import Kind
+from schemas.approvals import HoldChanged
 from schemas.codec import to_json
 from schemas.effect_messages import said_id
 from schemas.effects import Effect, Said
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.keys import derived_id
+from schemas.labels import Labelled
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -23,6 +25,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Page
+from schemas.smoke_tests import SmokeTested
 
 Cell = str | int | float | bool | datetime | None
 Row = dict[str, Cell]
@@ -72,6 +75,8 @@ def _cells(said: Said) -> tuple[Kind, Row]:
             return _answer_cells(said)
         case FailureSeen() | FailureCleared():
             return _failure_cells(said)
+        case HoldChanged() | SmokeTested() | Labelled():
+            return _afterword_cells(said)
         case _:
             assert_never(said)
 
@@ -269,6 +274,44 @@ def _failure_cells(said: FailureSeen | FailureCleared) -> tuple[Kind, Row]:
                 "environment": said.environment,
                 "service": said.service,
                 "about": said.failure,
+            }
+        case _:
+            assert_never(said)
+
+
+def _afterword_cells(said: HoldChanged | SmokeTested | Labelled) -> tuple[Kind, Row]:
+    match said:
+        case HoldChanged():
+            return Kind.HOLD_CHANGED, {
+                "happened_at": said.at,
+                **_place(said),
+                "id": said.id,
+                "about": said.hold,
+                "text": said.text,
+                "answer": said.change.value,
+                "answered_by": said.by,
+            }
+        case SmokeTested():
+            return Kind.SMOKE_TESTED, {
+                "happened_at": said.at,
+                "environment": said.environment,
+                "service": said.service,
+                "version": said.version,
+                "text": said.detail,
+                "answered_by": said.by,
+                "answer": "passed" if said.has_passed else "failed",
+            }
+        case Labelled(label=label):
+            return Kind.LABELLED, {
+                "happened_at": label.at,
+                **_place(label),
+                "id": label.id,
+                "about": label.about,
+                "text": label.why,
+                "answer": label.kind.value,
+                "answered_by": label.by,
+                "channel": label.source.value,
+                "confidence": label.trust,
             }
         case _:
             assert_never(said)

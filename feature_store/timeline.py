@@ -7,8 +7,10 @@ from typing import assert_never
 from feature_store.kinds import Kind
 from feature_store.why import Entry, Story
 from feature_store.wording import since, words
+from schemas.approvals import HoldChanged
 from schemas.effects import Said
 from schemas.judgements import Anomaly, Evidence, Recovery
+from schemas.labels import Labelled
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -23,6 +25,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Page
+from schemas.smoke_tests import SmokeTested
 
 _SUMMARY = 50
 
@@ -86,6 +89,8 @@ def _event(said: Said) -> str:
             return f"denied: {words(said.guard)}"
         case Approval():
             return f"{said.by} answered: {said.answer}"
+        case HoldChanged() | SmokeTested() | Labelled():
+            return _afterword(said)
         case Command():
             template = f" to template {said.template}" if said.template else ""
             return f"{'rehearsed' if said.is_rehearsal else 'ordered'}: {words(said.kind)}{template}"
@@ -94,6 +99,18 @@ def _event(said: Said) -> str:
         case Page():
             # What a page says at length is told in the sections above.
             return f"paged: {textwrap.shorten(said.summary, _SUMMARY, placeholder=' ...')}"
+        case _:
+            assert_never(said)
+
+
+def _afterword(said: HoldChanged | SmokeTested | Labelled) -> str:
+    match said:
+        case HoldChanged():
+            return f"the question is {words(said.change)}: {said.text}"
+        case SmokeTested():
+            return f"smoke test of {said.by} {'passed' if said.has_passed else 'failed'}"
+        case Labelled(label=label):
+            return f"{label.by} labels it {label.kind}"
         case _:
             assert_never(said)
 

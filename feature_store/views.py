@@ -26,6 +26,7 @@ VIEWS = (
     "commands",
     "outcomes",
     "approvals",
+    "labels",
     "recoveries",
     "pages",
     "anomalies",

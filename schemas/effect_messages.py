@@ -4,11 +4,13 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from schemas.approvals import HoldChanged
 from schemas.effects import Effect, Said
 from schemas.envelopes import Message, envelope, from_python_json, iso, read_envelope
 from schemas.errors import SchemaError
 from schemas.judgements import Anomaly, Evidence, Recovery, Verdict
 from schemas.keys import derived_id
+from schemas.labels import Labelled
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -24,6 +26,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Page
+from schemas.smoke_tests import SmokeTested
 from schemas.topics import Topic
 
 _MOST_PARTITIONS = 2**31 - 1
@@ -49,6 +52,9 @@ EFFECT_TYPES: dict[str, type[Any]] = {
     "dev.suture.freeze.v1": FreezeSet,
     "dev.suture.kill_switch.v1": KillSwitchSet,
     "dev.suture.settings.v1": SettingsChanged,
+    "dev.suture.hold_changed.v1": HoldChanged,
+    "dev.suture.smoke_tested.v1": SmokeTested,
+    "dev.suture.labelled.v1": Labelled,
 }
 _TYPE_OF = {kind: name for name, kind in EFFECT_TYPES.items()}
 
@@ -180,6 +186,10 @@ def said_id(said: Said) -> str:
             return derived_id("kill_switch", said.environment, iso(said.at), str(said.is_on))
         case SettingsChanged():
             return derived_id("settings", said.digest, iso(said.at))
+        case SmokeTested():
+            return derived_id("smoke_tested", said.environment, said.service, said.version, iso(said.at))
+        case Labelled(label=label):
+            return label.id
         case _:
             return str(said.id)
 
@@ -197,6 +207,8 @@ def said_at(said: Said) -> datetime:
             return outcome.at
         case FailureSeen(failure=failure):
             return failure.at
+        case Labelled(label=label):
+            return label.at
         case Command():
             return said.issued_at
         case _:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from schemas.approvals import HoldChanged
 from schemas.judgements import Anomaly, Evidence, Recovery
+from schemas.labels import Labelled
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -18,6 +20,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Page
+from schemas.smoke_tests import SmokeTested
 
 Said = (
     ReleaseOpened
@@ -39,6 +42,9 @@ Said = (
     | FreezeSet
     | KillSwitchSet
     | SettingsChanged
+    | HoldChanged
+    | SmokeTested
+    | Labelled
 )
 
 

@@ -9,6 +9,7 @@ from schemas.envelopes import Message
 from schemas.errors import SchemaError
 from schemas.instruments import InstrumentChanged
 from schemas.keys import service_key
+from schemas.labels import Labelled
 from schemas.observations import (
     AnomalySeen,
     Approval,
@@ -35,6 +36,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.samples import SampleBatch
+from schemas.smoke_tests import SmokeTested
 from schemas.topics import Topic
 
 KIND_HEADER = "suture-kind"
@@ -62,6 +64,8 @@ OBSERVATION_KINDS: dict[str, type[Any]] = {
     "template-seen": TemplateSeen,
     "one-way-seen": OneWaySeen,
     "instrument-changed": InstrumentChanged,
+    "smoke-tested": SmokeTested,
+    "labelled": Labelled,
 }
 _KIND_OF = {kind: name for name, kind in OBSERVATION_KINDS.items()}
 
@@ -120,8 +124,11 @@ def expected_key(body: Body) -> tuple[str, ...] | None:
             | FailureCleared()
             | TemplateSeen()
             | OneWaySeen()
+            | SmokeTested()
         ):
             return (body.environment,)
+        case Labelled(label=label):
+            return (label.environment,)
         case FailureSeen(failure=failure):
             return (failure.environment,)
         case OutcomeReported(outcome=outcome):

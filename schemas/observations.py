@@ -9,10 +9,12 @@ from schemas.failures import Failure
 from schemas.instruments import InstrumentChanged
 from schemas.judgements import Anomaly, Recovery, Suspicion, Verdict
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, TemplateHash
+from schemas.labels import Labelled
 from schemas.orders import Outcome
 from schemas.policy import Policy
 from schemas.releases import Release, Target
 from schemas.samples import SampleBatch
+from schemas.smoke_tests import SmokeTested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -108,10 +110,11 @@ class SettingsChanged:
 
 
 class Answer(StrEnum):
-    """A human's answer."""
+    """A human's answer; HAND_OVER asks another in one's place and ends nothing."""
 
     APPROVE = "approve"
     REJECT = "reject"
+    HAND_OVER = "hand_over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +123,10 @@ class Approval:
 
     Attributes:
         hold: Id of the hold.
-        by: Who; never empty.
-        channel: How it came: cli, http.
+        by: Who, as the channel calls them; never empty.
+        channel: How it came: cli, http, console, pagerduty, slack.
+        to: For a hand-over: who is asked instead, by the policy's name.
+        source: The vendor's id of the delivery that carried it; "" where there is none.
     """
 
     environment: EnvironmentName
@@ -131,10 +136,14 @@ class Approval:
     channel: str
     at: AwareDatetime
     why: str = ""
+    to: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         if not self.by:
             raise ValueError("an approval names nobody, expected who answered")
+        if self.answer is Answer.HAND_OVER and not self.to:
+            raise ValueError("a hand-over names nobody, expected who is asked instead")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +289,8 @@ Body = (
     | TemplateSeen
     | OneWaySeen
     | InstrumentChanged
+    | SmokeTested
+    | Labelled
 )
 
 

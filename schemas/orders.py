@@ -6,6 +6,7 @@ from typing import assert_never
 
 from pydantic import AwareDatetime
 
+from schemas.approvals import Asked, Brief
 from schemas.keys import (
     NO_TEMPLATE,
     CommandId,
@@ -115,6 +116,8 @@ class Held:
     Attributes:
         id: What a human approves or rejects by.
         command: The command that approval would release; None when there is nothing to approve.
+        asked: Who may answer; None when there is nothing to approve.
+        brief: What a human is shown; None likewise.
     """
 
     id: str
@@ -127,6 +130,8 @@ class Held:
     at: AwareDatetime
     expires_at: AwareDatetime | None = None
     command: "Command | None" = None
+    asked: Asked | None = None
+    brief: Brief | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from schemas.approvals import ApprovalSettings, Person, includes, unknown_names
 from schemas.durations import Duration, PositiveDuration
 from schemas.freeze_windows import FreezeWindow
 from schemas.kayenta import KayentaSettings
@@ -18,6 +19,7 @@ from schemas.levels import LevelRule, default_levels
 from schemas.playbooks import PlaybookSpec
 from schemas.releases import Target, TargetKind
 from schemas.signals import Selector, Signal, default_signals, requests_selector
+from schemas.smoke_tests import Stages
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -114,6 +116,8 @@ class GateSettings:
         blame_wait: How long a harmful verdict waits for its neighbours' evidence before somebody is
             blamed. Longer blames better among concurrent releases; a release that is alone in its
             environment never waits.
+        approval: Who may answer a hold, and what happens when nobody does.
+        stages: What must fail before a release is taken back: the verdict, a smoke test, both.
     """
 
     __pydantic_config__ = _STRICT
@@ -134,6 +138,8 @@ class GateSettings:
     recovery: PositiveDuration = timedelta(minutes=10)
     freezes: tuple[FreezeWindow, ...] = ()
     blame_wait: Duration = timedelta(seconds=60)
+    approval: ApprovalSettings = field(default_factory=ApprovalSettings)
+    stages: Stages = Stages.VERDICT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,15 +201,18 @@ class Policy:
     Attributes:
         rules: By key.
         playbooks: In the order in which they are thought of.
+        people: Who answers holds, by the name that rules give them.
 
     Raises:
-        ValueError: there is no rule `*/*`, or a key is not two names with a slash between them.
+        ValueError: there is no rule `*/*`, a key is not two names with a slash between them, a rule names
+            somebody who is not there, or asks for more people than there are.
     """
 
     __pydantic_config__ = _STRICT
 
     rules: dict[str, Rule]
     playbooks: tuple[PlaybookSpec, ...] = ()
+    people: dict[str, Person] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if "*/*" not in self.rules:
@@ -211,6 +220,15 @@ class Policy:
         for key in self.rules:
             if key.count("/") != 1:
                 raise ValueError(f"rule is named {key}, expected environment/service")
+        for key, rule in self.rules.items():
+            asked = rule.gate.approval
+            if unknown := unknown_names((*asked.approvers, *asked.escalate_to), self.people):
+                raise ValueError(f"rule {key} asks {', '.join(unknown)}, expected names among people")
+            able = [name for name in self.people if includes(asked.approvers, self.people, name)]
+            if asked.approvers and len(able) < asked.quorum:
+                raise ValueError(
+                    f"rule {key} needs {asked.quorum} approvals and asks {len(able)} people, expected as many"
+                )
 
     def rule(self, environment: EnvironmentName, service: ServiceName) -> tuple[str, Rule]:
         """Return the most specific rule for a service in an environment, and its name.

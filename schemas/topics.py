@@ -21,9 +21,12 @@ class Topic(StrEnum):
     ENVIRONMENT_OBSERVATIONS = "environment-observations"
     EFFECTS = "effects"
     VERDICTS = "verdicts"
+    CDEVENTS_OUT = "cdevents-out"
     DECISIONS = "decisions"
     COMMANDS = "commands"
     OUTCOMES = "outcomes"
+    CALLBACKS = "callbacks"
+    CONVERSATIONS = "conversations"
     SNAPSHOTS = "snapshots"
     DEAD_LETTERS = "dead-letters"
 
@@ -97,6 +100,12 @@ TOPICS: tuple[TopicSpec, ...] = (
     ),
     TopicSpec(topic=Topic.VERDICTS, key="release", value="CloudEvents JSON: Verdict", is_public=True),
     TopicSpec(
+        topic=Topic.CDEVENTS_OUT,
+        key="environment/service",
+        value="CloudEvents, structured: CDEvents of incidents, rollbacks and approvals",
+        is_public=True,
+    ),
+    TopicSpec(
         topic=Topic.DECISIONS,
         key="environment",
         value="CloudEvents JSON: Decision, Held, Denied or Page",
@@ -116,6 +125,19 @@ TOPICS: tuple[TopicSpec, ...] = (
         is_public=True,
         retention_ms=30 * _DAY_MS,
         headers=(("suture-signature", "v1=<key id>:<HMAC-SHA256 of the value, hexadecimal>"),),
+    ),
+    TopicSpec(
+        topic=Topic.CALLBACKS,
+        key="channel/thread",
+        value="JSON: Reply, what a human said on a channel",
+        retention_ms=30 * _DAY_MS,
+    ),
+    TopicSpec(
+        topic=Topic.CONVERSATIONS,
+        key="channel/hold",
+        value="JSON: where a hold is talked about on a channel, and how far that has come",
+        is_compacted=True,
+        retention_ms=-1,
     ),
     TopicSpec(
         topic=Topic.SNAPSHOTS,

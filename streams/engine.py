@@ -18,6 +18,7 @@ from schemas.codec import adapter, digest, from_json, to_json
 from schemas.effects import Effect, Said
 from schemas.instruments import InstrumentChanged
 from schemas.keys import EnvironmentName, ServiceName
+from schemas.labels import Labelled
 from schemas.observations import (
     AnomalySeen,
     Approval,
@@ -42,6 +43,7 @@ from schemas.observations import (
 )
 from schemas.policy import Policy, default_policy
 from schemas.samples import SampleBatch
+from schemas.smoke_tests import SmokeTested
 from streams import environment_engine, service_engine
 from streams.environment_engine import EnvironmentState, new_environment
 from streams.service_engine import ServiceState, new_service
@@ -166,6 +168,8 @@ class Engine:
                 | FailureCleared()
                 | TemplateSeen()
                 | OneWaySeen()
+                | SmokeTested()
+                | Labelled()
             ):
                 return ((key, item) for item in self._at_environment(key, body))
             case _:
@@ -237,7 +241,9 @@ class Engine:
         | FailureSeen
         | FailureCleared
         | TemplateSeen
-        | OneWaySeen,
+        | OneWaySeen
+        | SmokeTested
+        | Labelled,
     ) -> Iterable[Said]:
         state = self._environment(key)
         policy, settings = self._state.policy, self._state.digest
@@ -276,6 +282,10 @@ class Engine:
             case OneWaySeen():
                 environment_engine.one_way_seen(state, body)
                 return ()
+            case SmokeTested():
+                return environment_engine.smoke_tested(state, body, self._time(body.at))
+            case Labelled():
+                return (body,)
             case _:
                 assert_never(body)
 

@@ -13,7 +13,7 @@ from actions import gate
 from actions.gate_state import GateState
 from actions.playbook_runs import advance, outcome_of, recovery_of, take_in
 from actions.playbook_state import RemedyState
-from actions.policy import decide, decide_failure
+from actions.policy import decide, decide_failure, decide_smoke
 from detectors.blame import Ranking, rank
 from detectors.bystanders import Damage
 from schemas.effects import Said
@@ -36,11 +36,12 @@ from schemas.observations import (
     TemplateSeen,
     VerdictReached,
 )
-from schemas.orders import Command, CommandKind, Decision, OutcomeKind, Page
+from schemas.orders import Command, CommandKind, Decision, OutcomeKind, Page, Playbook
 from schemas.playbooks import PlaybookSpec
 from schemas.policy import Policy, Rule
 from schemas.releases import Release
-from streams import environment_failures
+from schemas.smoke_tests import SmokeTested, Stages
+from streams import environment_failures, environment_stages
 
 _NOBODY = Ranking(suspects=(), is_clear=True, why="nothing is blamed")
 
@@ -90,6 +91,7 @@ class EnvironmentState:
             again, and that is no news.
         damages: Damage at services without a release, as it was told.
         remedies: Failures that were seen, and what is done about them.
+        smoke: Newest smoke tests by service and version.
     """
 
     environment: EnvironmentName
@@ -100,6 +102,7 @@ class EnvironmentState:
     reported: list[str] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
     remedies: RemedyState = field(default_factory=RemedyState)
+    smoke: dict[str, SmokeTested] = field(default_factory=dict)
 
     @property
     def is_waiting(self) -> bool:
@@ -228,7 +231,14 @@ def anomaly_seen(state: EnvironmentState, event: AnomalySeen, policy: Policy) ->
 def answered(state: EnvironmentState, approval: Approval, policy: Policy, now: datetime) -> Iterator[Said]:
     """Take a human's answer in."""
     yield approval
-    yield from _taking_in(state, gate.answer(state.gate, approval, now), policy.playbooks, now)
+    said = gate.answer(state.gate, policy.people, approval, now)
+    yield from _taking_in(state, said, policy.playbooks, now)
+
+
+def smoke_tested(state: EnvironmentState, event: SmokeTested, now: datetime) -> Iterator[Said]:
+    """Take a smoke test in; the next tick decides with it."""
+    if environment_stages.take_in(state.smoke, event, now):
+        yield event
 
 
 def frozen(state: EnvironmentState, event: FreezeSet) -> Iterator[Said]:
@@ -310,6 +320,7 @@ def tick(state: EnvironmentState, policy: Policy, digest: str, now: datetime) ->
     yield from _taking_in(state, gate.tick(state.gate, now), policy.playbooks, now)
     yield from _settle_blame(state, policy, digest, now)
     yield from _settle_failures(state, policy, digest, now)
+    yield from _settle_smoke(state, policy, digest, now)
     yield from environment_failures.go_on(state.remedies, state.gate, state.environment, policy, digest, now)
     state.candidates = {
         key: candidate
@@ -400,12 +411,34 @@ def _decide(
         rule=rule,
         settings=digest,
         at=now,
+        smoke=environment_stages.test_of(state.smoke, release),
     )
     if decision.id in candidate.decided:
+        if decision.playbook is Playbook.ROLLBACK and not decision.needs_approval:
+            # It was asked about when less was known; now the policy needs no human any more.
+            said = gate.act_alone(state.gate, decision, decision.alternatives[0], now)
+            yield from _taking_in(state, said, policy.playbooks, now)
         return
     candidate.decided.append(decision.id)
     yield decision
-    yield from _admitted(state, decision, release, rule, policy, now)
+    yield from _admitted(state, decision, release, rule, policy, now, candidate.verdict)
+
+
+def _settle_smoke(state: EnvironmentState, policy: Policy, digest: str, now: datetime) -> Iterator[Said]:
+    """Take releases back whose smoke test failed, where the policy lets that alone be enough."""
+    for candidate in list(state.candidates.values()):
+        release = candidate.release
+        name, rule = policy.rule(state.environment, release.service)
+        smoke = environment_stages.test_of(state.smoke, release)
+        if rule.gate.stages is not Stages.EITHER or smoke is None or smoke.has_passed:
+            continue
+        decision = decide_smoke(smoke, release, name, rule, digest)
+        is_over = candidate.closed_at is not None or candidate.undone_at is not None
+        if is_over or decision.id in candidate.decided:
+            continue
+        candidate.decided.append(decision.id)
+        yield decision
+        yield from _admitted(state, decision, release, rule, policy, now)
 
 
 def _settle_failures(state: EnvironmentState, policy: Policy, digest: str, now: datetime) -> Iterator[Said]:
@@ -451,6 +484,7 @@ def _admitted(
     rule: Rule,
     policy: Policy,
     now: datetime,
+    verdict: Verdict | None = None,
 ) -> Iterator[Said]:
     ways = environment_failures.ways_back(state.remedies, policy, release, rule, decision.remedy)
     said = gate.admit(
@@ -461,6 +495,7 @@ def _admitted(
         rollback_template=_way_back(state, release),
         now=now,
         ways=ways,
+        verdict=verdict,
     )
     yield from _taking_in(state, said, policy.playbooks, now)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from schemas.approvals import HoldChanged
 from schemas.effect_messages import cloud_event, effect_message, verdict_event
 from schemas.effects import Effect
 from schemas.envelopes import Message
@@ -77,7 +78,7 @@ def messages_from(effect: Effect) -> Iterator[Message]:
             yield Message(
                 topic=Topic.VERDICTS, key=verdict.release.encode(), value=verdict_event(effect, verdict)
             )
-        case Decision() | Held() | Denied() | Page():
+        case Decision() | Held() | Denied() | Page() | HoldChanged():
             yield Message(topic=Topic.DECISIONS, key=said.environment.encode(), value=cloud_event(effect))
         case _:
             pass

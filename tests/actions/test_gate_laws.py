@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from actions import gate
 from actions.gate import GateEffect, GateState
+from schemas.approvals import HoldChanged
 from schemas.codec import from_json, to_json
 from schemas.judgements import VerdictKind
 from schemas.keys import ReleaseId, TemplateHash
@@ -94,7 +95,7 @@ class Story:
                 approval = Approval(
                     environment=PROD, hold=hold.id, answer=answer, by="ana", channel="cli", at=self.now
                 )
-                return gate.answer(self.state, approval, self.now)
+                return gate.answer(self.state, {}, approval, self.now)
             case "freeze":
                 until = self.now + timedelta(minutes=which * 5)
                 gate.set_freeze(self.state, FreezeSet(environment=PROD, until=until, by="bob", at=self.now))
@@ -155,6 +156,10 @@ def test_the_gate_keeps_its_laws_in_every_story(autonomy: Autonomy, story: list[
         assert commands == []
     if autonomy is Autonomy.ASK:
         assert all(command.approved_by == "ana via cli" for command in commands)
+    ends = [one.hold for one in told.said if isinstance(one, HoldChanged) and one.change.is_end]
+    assert len(dict.fromkeys(ends)) == len(ends), "a question ends once"
+    asked = [one.id for one in told.said if isinstance(one, Held) and one.command is not None]
+    assert sorted([*ends, *told.state.holds]) == sorted(dict.fromkeys(asked)), "and each one does"
     for end in (effect for effect in told.said if isinstance(effect, Denied | Held)):
         assert end.reason
     alone = [one for one in commands if one.kind is CommandKind.UNDO and not one.approved_by]

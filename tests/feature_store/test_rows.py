@@ -8,12 +8,14 @@ import pytest
 from feature_store.columns import COLUMNS
 from feature_store.kinds import Kind, said_from_body, type_of
 from feature_store.rows import row_of
+from schemas.approvals import HoldChange, HoldChanged
 from schemas.effect_messages import EFFECT_TYPES, said_at, said_id
 from schemas.effects import Effect, Said
 from schemas.errors import SchemaError
 from schemas.failures import FailurePattern
 from schemas.judgements import Anomaly, Suspicion
 from schemas.keys import SignalName
+from schemas.labels import Label, LabelKind, Labelled, LabelSource
 from schemas.observations import (
     FreezeSet,
     KillSwitchSet,
@@ -22,6 +24,7 @@ from schemas.observations import (
     SuspicionChanged,
 )
 from schemas.policy import default_policy
+from schemas.smoke_tests import SmokeTested
 from tests.feature_store import stories
 from tests.feature_store.script import START, Script
 
@@ -62,10 +65,46 @@ def everything() -> list[Said]:
             )
         ),
     ]
+    afterwards: list[Said] = [
+        HoldChanged(
+            id="hc1",
+            hold="h1",
+            release=script.release,
+            environment=script.environment,
+            service=script.service,
+            change=HoldChange.ESCALATED,
+            by="policy",
+            at=START,
+            text="the leads may answer as well",
+            to=("group:leads",),
+        ),
+        SmokeTested(
+            environment=script.environment,
+            service=script.service,
+            version="1.4.2",
+            has_passed=False,
+            by="ci",
+            at=START,
+        ),
+        Labelled(
+            label=Label(
+                id="l1",
+                release=script.release,
+                environment=script.environment,
+                service=script.service,
+                kind=LabelKind.BAD,
+                source=LabelSource.APPROVAL,
+                by="ada via slack",
+                at=START,
+                about="h1",
+                trust=0.8,
+            )
+        ),
+    ]
     failing = Script().failure(FailurePattern.CRASH_LOOP, minute=2)
     failing.failure_cleared(FailurePattern.CRASH_LOOP, minute=3)
     told = [stories.held_and_approved(), stories.rejected(), stories.promoted(), failing]
-    return [*settings, *(effect.said for script in told for effect in script.effects)]
+    return [*settings, *afterwards, *(effect.said for script in told for effect in script.effects)]
 
 
 def effect_of(said: Said, key: str = "prod/cart") -> Effect:

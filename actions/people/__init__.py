@@ -1,0 +1,1 @@
+"""People: the channels on which holds are asked and answered."""
