@@ -31,10 +31,13 @@ from schemas.otlp_metrics import read_metrics
 from schemas.otlp_values import Refused
 from schemas.topics import Topic
 from streams import clock
+from streams.access_settings import AccessSettings
+from streams.gateway_access import Access
 from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
 from streams.gateway_otlp import Encoding, encoding_of, failure, retry_headers, success
 from streams.gateway_publishing import Publisher
-from streams.gateway_tokens import Tokens
+from streams.gateway_releases import add_release_routes
+from streams.gateway_tokens import HOOKS_ALONE, Scope, Tokens
 from streams.gateway_verdicts import add_verdict_routes
 from streams.gateway_webhooks import Vendor, Webhooks
 from streams.release_verdicts import ReleaseVerdicts
@@ -91,12 +94,13 @@ def create_app(
     max_body_bytes: int = MAX_BODY_BYTES,
     publish_timeout: timedelta = PUBLISH_TIMEOUT,
     webhooks: WebhookSettings | None = None,
+    access: AccessSettings | None = None,
 ) -> FastAPI:
     """Return the gateway as an ASGI application.
 
     Args:
         publisher: Where to put what is accepted.
-        tokens: `name:token,...`: who may answer a hold; none refuses every answer.
+        tokens: `name[+scope...]:token,...`: who may answer a hold, ask and tell; none refuses every answer.
         verdicts: What is held of releases; none knows nothing.
         waiting: Those who wait for these verdicts; none makes its own.
         hook_tokens: `name:token,...`: whose Flagger hooks are answered; none refuses all.
@@ -105,11 +109,14 @@ def create_app(
         max_body_bytes: Bound of a body after unpacking.
         publish_timeout: How long Kafka may take.
         webhooks: Which vendors may tell of deploys by webhook; none refuses them all.
+        access: What is told and taken without a token; none leaves both doors open.
 
     Raises:
-        SettingsError: the tokens are malformed.
+        SettingsError: the tokens are malformed, or a door is closed that none of them opens.
     """
-    gateway = _Gateway(publisher, Tokens(tokens), now, is_ready, max_body_bytes, publish_timeout)
+    known = Tokens(tokens)
+    doors = Access(known, access)
+    gateway = _Gateway(publisher, known, doors, now, is_ready, max_body_bytes, publish_timeout)
     app = FastAPI(title="Suture gateway", docs_url=None, redoc_url=None)
     app.add_api_route(
         "/v1/metrics", gateway.metrics, methods=["POST"], summary="OTLP metrics", response_class=Response
@@ -135,7 +142,9 @@ def create_app(
     )
 
     waiting = waiting or VerdictWaiters(verdicts or ReleaseVerdicts())
-    add_verdict_routes(app, waiting, Tokens(hook_tokens, "SUTURE_HOOK_TOKENS"), max_body_bytes)
+    hooks = Tokens(hook_tokens, "SUTURE_HOOK_TOKENS", usual=HOOKS_ALONE, allowed=HOOKS_ALONE)
+    add_verdict_routes(app, waiting, hooks.joined_by(known, Scope.HOOKS), doors, max_body_bytes)
+    add_release_routes(app, waiting.held, doors)
     app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
     app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
     told = gateway.webhooks(webhooks or WebhookSettings())
@@ -158,6 +167,7 @@ class _Gateway:
         self,
         publisher: Publisher,
         tokens: Tokens,
+        access: Access,
         now: Callable[[], datetime],
         is_ready: Callable[[], Awaitable[bool]],
         max_body_bytes: int,
@@ -165,6 +175,7 @@ class _Gateway:
     ) -> None:
         self._publisher = publisher
         self._tokens = tokens
+        self._access = access
         self._now = now
         self._is_ready = is_ready
         self._max_body_bytes = max_body_bytes
@@ -180,6 +191,7 @@ class _Gateway:
 
     async def events(self, request: Request) -> JSONResponse:
         """Put events onto their topic, and say which releases they start."""
+        self._access.check(Scope.DEPLOY, request.headers)
         body = await read_body(request, self._max_body_bytes)
         try:
             events = read_request(request.headers.items(), body)
@@ -194,7 +206,7 @@ class _Gateway:
 
     async def approvals(self, request: Request) -> JSONResponse:
         """Put a human's answer where the gate of its environment reads it."""
-        who = self._tokens.name_for(request.headers)
+        who = self._tokens.name_for(request.headers, Scope.ANSWER)
         body = await read_body(request, min(self._max_body_bytes, 64 * 1024))
         try:
             asked = from_json(ApprovalRequest, body)
@@ -292,7 +304,7 @@ async def _refused(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RefusedRequest):
         raise error
     headers = retry_headers(error.status)
-    if error.status is HTTPStatus.UNAUTHORIZED:
-        headers["www-authenticate"] = 'Bearer realm="suture"'
+    if error.challenge or error.status is HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = error.challenge or 'Bearer realm="suture"'
     content: dict[str, Any] = {"error": error.message}
     return JSONResponse(content, error.status, headers)

@@ -23,12 +23,14 @@ class RefusedRequest(Exception):  # noqa: N818  # it is an answer, and reads as 
     Attributes:
         status: HTTP status.
         message: What was seen and expected, without a word of the body.
+        challenge: What `www-authenticate` says with it; "" for nothing.
     """
 
-    def __init__(self, status: HTTPStatus, message: str) -> None:
+    def __init__(self, status: HTTPStatus, message: str, *, challenge: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.challenge = challenge
 
 
 def media_type(request: Request) -> str:

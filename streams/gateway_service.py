@@ -54,6 +54,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             waiting=waiting,
             hook_tokens=settings.hook_tokens,
             webhooks=settings.webhooks,
+            access=settings.access,
             is_ready=publisher.is_ready,
         )
         config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from enum import StrEnum
 from http import HTTPStatus
 from math import isfinite
 from typing import Annotated
@@ -14,8 +15,9 @@ from schemas.codec import to_json
 from schemas.errors import SchemaError
 from schemas.names import environment_name, service_name
 from streams.flagger_hooks import Hook, read_call, says_yes, sentence
+from streams.gateway_access import Access
 from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
-from streams.gateway_tokens import Tokens
+from streams.gateway_tokens import Scope, Tokens
 from streams.kayenta_judging import judge
 from streams.release_verdicts import ReleaseVerdict
 from streams.verdict_waiting import LONGEST_WAIT, VerdictWaiters
@@ -32,8 +34,25 @@ _Wait = Annotated[
 ]
 
 
+class Until(StrEnum):
+    """What ends the waiting besides the time."""
+
+    SETTLED = "settled"
+    HELD = "held"
+
+
+_Template = Annotated[str, Query(description="Hash of the pod template whose release alone is asked about.")]
+_Until = Annotated[
+    Until, Query(description="`held`: answer as well as soon as a human is asked about the release.")
+]
+
+
 def add_verdict_routes(
-    app: FastAPI, waiting: VerdictWaiters, hook_tokens: Tokens, max_body_bytes: int = MAX_BODY_BYTES
+    app: FastAPI,
+    waiting: VerdictWaiters,
+    hook_tokens: Tokens,
+    access: Access,
+    max_body_bytes: int = MAX_BODY_BYTES,
 ) -> None:
     """Add the routes.
 
@@ -41,21 +60,28 @@ def add_verdict_routes(
         app: To what.
         waiting: What is held of releases, and who waits for it.
         hook_tokens: Whose Flagger hooks are answered.
+        access: Who may ask for verdicts.
         max_body_bytes: Bound of a body after unpacking.
     """
 
     async def verdict(
-        environment: str, service: str, version: str, template: str = "", wait: _Wait = "0"
+        request: Request,
+        environment: str,
+        service: str,
+        version: str,
+        template: _Template = "",
+        wait: _Wait = "0",
+        until: _Until = Until.SETTLED,
     ) -> Response:
-        """Say what is held of a version; always 200, for to Argo another status is a failed measurement.
-
-        `template` asks about one pod template's release alone.
-        """
+        """Say what is held of a version; always 200, for to Argo another status is a failed measurement."""
+        access.check(Scope.READ, request.headers)
         try:
             place, name = environment_name(environment), service_name(service)
         except SchemaError as error:
             raise RefusedRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
-        answer = await waiting.answer(place, name, version, template, _wait(wait))
+        answer = await waiting.answer(
+            place, name, version, template, _wait(wait), until_asked=until is Until.HELD
+        )
         return Response(to_json(answer), media_type="application/json", headers=_UNCACHED)
 
     app.add_api_route(
@@ -96,7 +122,7 @@ def _flagger_route(
     async def answer(request: Request) -> Response:
         try:
             call = read_call(await read_body(request, _LARGEST_CALL))
-            tokens.name_of(call.token)
+            tokens.name_of(call.token, Scope.HOOKS)
             if not hook.asks:
                 return PlainTextResponse("noted")
             asked = call.question()

@@ -5,20 +5,24 @@ nothing about it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from schemas.judgements import Verdict
-from schemas.keys import NO_TEMPLATE, EnvironmentName, ReleaseId, ServiceName, TemplateHash
+from schemas.keys import EnvironmentName, ServiceName
 from schemas.observations import ReleaseStarted
-
-MOST_RELEASES = 10_000
-"""Releases that are remembered; those that were heard of first are forgotten first."""
+from schemas.orders import CommandKind, Guard, Held
+from schemas.releases import Target
+from streams.release_board import (
+    MOST_RELEASES,
+    NOT_AGREED,
+    Fact,
+    KnownRelease,
+    ReleaseBoard,
+    VersionKey,
+)
 
 _NOTHING_YET = ("the watch has begun, nothing is held of it yet",)
-VersionKey = tuple[EnvironmentName, ServiceName, str]
-"""Environment, service and version."""
 
 
 class Standing(StrEnum):
@@ -30,6 +34,50 @@ class Standing(StrEnum):
     NODATA = "nodata"
     BROKEN = "broken"
     UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenHold:
+    """A question that waits for a human.
+
+    Attributes:
+        id: What it is answered by.
+        guard: What holds.
+        at: Since when it waits, in the log's time.
+        expires_at: No answer by then means no action.
+        command: What approval would order.
+        target: What that would change.
+        approvers: Whose answers count, as the policy names them; empty for whoever may answer at all.
+    """
+
+    id: str
+    release: str
+    environment: str
+    service: str
+    guard: Guard
+    reason: str
+    at: datetime
+    expires_at: datetime | None
+    command: CommandKind | None
+    target: Target | None
+    approvers: tuple[str, ...] = ()
+
+
+def open_hold(held: Held) -> OpenHold:
+    """Return a hold as it is told."""
+    return OpenHold(
+        id=held.id,
+        release=held.release,
+        environment=held.environment,
+        service=held.service,
+        guard=held.guard,
+        reason=held.reason,
+        at=held.at,
+        expires_at=held.expires_at,
+        command=None if held.command is None else held.command.kind,
+        target=None if held.command is None else held.command.target,
+        approvers=() if held.asked is None else held.asked.approvers,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +94,9 @@ class ReleaseVerdict:
         confidence: For harmful, in [0, 1); else 0.
         at: Instant of the verdict, in the log's time.
         first_bad_at: Start of the first interval that counts against it, for harmful.
+        is_decided: What the policy makes of this verdict is known, and whether a human is asked.
+        holds: Questions about the release that wait for a human, oldest first.
+        refusal: Why a human did not agree to the last of them; "" where none was refused or went unanswered.
     """
 
     verdict: Standing
@@ -60,6 +111,9 @@ class ReleaseVerdict:
     confidence: float = 0.0
     at: datetime | None = None
     first_bad_at: datetime | None = None
+    is_decided: bool = False
+    holds: tuple[OpenHold, ...] = ()
+    refusal: str = ""
 
     @property
     def is_settled(self) -> bool:
@@ -67,24 +121,16 @@ class ReleaseVerdict:
         return self.is_final or self.verdict is Standing.HARMFUL
 
 
-@dataclass(slots=True, kw_only=True)
-class _Known:
-    release: ReleaseId
-    started_at: datetime
-    template: TemplateHash
-    verdict: Verdict | None = None
-
-
 class ReleaseVerdicts:
-    """The newest release of each version, with its newest verdict.
+    """What is held of the newest release of each version.
 
     Args:
-        most: How many versions are remembered.
+        most: How many releases are remembered.
+        board: What is known of every release; none makes its own.
     """
 
-    def __init__(self, most: int = MOST_RELEASES) -> None:
-        self._most = most
-        self._known: dict[VersionKey, _Known] = {}
+    def __init__(self, most: int = MOST_RELEASES, board: ReleaseBoard | None = None) -> None:
+        self.board = board or ReleaseBoard(most)
         self._is_current = False
         self._listener: Callable[[VersionKey | None], None] | None = None
 
@@ -104,16 +150,13 @@ class ReleaseVerdicts:
         """Call the listener with the version whose answer may have changed, with None when all may have."""
         self._listener = listener
 
-    def learn(self, fact: ReleaseStarted | Verdict) -> None:
-        """Take in a deploy or a verdict; a repeat changes nothing."""
-        if isinstance(fact, Verdict):
-            self._judged(fact)
-            key = (fact.environment, fact.service, fact.version)
-        else:
-            self._started(fact)
-            key = (fact.release.environment, fact.release.service, fact.release.version)
-        if self._listener is not None:
-            self._listener(key)
+    def learn(self, fact: Fact) -> None:
+        """Take in what a topic told; a repeat changes nothing."""
+        self.board.learn(fact)
+        known = self.board.find(fact.release.id if isinstance(fact, ReleaseStarted) else fact.release)
+        if self._listener is not None and known is not None:
+            release = known.release
+            self._listener((release.environment, release.service, release.version))
 
     def answer(
         self, environment: EnvironmentName, service: ServiceName, version: str, template: str = ""
@@ -126,80 +169,49 @@ class ReleaseVerdicts:
             version: Which.
             template: Hash of the pod template that is asked about; "" for any.
         """
-        known = self._known.get((environment, service, version))
+        known = self.board.of_version(environment, service, version)
         because = ""
         if not self.is_current:
             because = "verdicts cannot be read at the moment"
         elif known is None:
             because = "no deploy of this version to this environment is known"
-        elif template and known.template and template != known.template:
-            because = f"the newest deploy of this version that is known is of template {known.template}"
-        if because or known is None:
-            return ReleaseVerdict(
-                verdict=Standing.UNKNOWN,
-                is_final=False,
-                reasons=(because,),
-                environment=environment,
-                service=service,
-                version=version,
+        elif template and known.release.template and template != known.release.template:
+            because = (
+                f"the newest deploy of this version that is known is of template {known.release.template}"
             )
-        verdict = known.verdict
+        if because or known is None:
+            return unknown(environment, service, version, because)
+        return self.standing(known)
+
+    def standing(self, known: KnownRelease) -> ReleaseVerdict:
+        """Return what is held of one release."""
+        release, verdict, denied = known.release, known.verdict, known.denied
         return ReleaseVerdict(
             verdict=Standing.INCONCLUSIVE if verdict is None else Standing(verdict.kind.value),
             is_final=verdict is not None and verdict.is_final,
             reasons=_NOTHING_YET if verdict is None else verdict.reasons,
-            environment=environment,
-            service=service,
-            version=version,
-            release=known.release,
-            template=known.template,
+            environment=release.environment,
+            service=release.service,
+            version=release.version,
+            release=release.id,
+            template=release.template,
             ordinal=0 if verdict is None else verdict.ordinal,
             confidence=0.0 if verdict is None else verdict.confidence,
             at=None if verdict is None else verdict.at,
             first_bad_at=None if verdict is None else verdict.first_bad_at,
+            is_decided=known.is_decided,
+            holds=tuple(open_hold(hold) for hold in self.board.holds_of(release.id)),
+            refusal=denied.reason if denied is not None and denied.guard in NOT_AGREED else "",
         )
 
-    def _started(self, fact: ReleaseStarted) -> None:
-        release = fact.release
-        key = (release.environment, release.service, release.version)
-        known = self._known.get(key)
-        if known is not None and known.release != release.id and known.started_at > release.started_at:
-            return
-        verdict = known.verdict if known is not None and known.release == release.id else None
-        self._keep(
-            key,
-            _Known(
-                release=release.id,
-                started_at=release.started_at,
-                template=release.template,
-                verdict=verdict,
-            ),
-        )
 
-    def _judged(self, said: Verdict) -> None:
-        # The evidence is most of a verdict, and not asked for.
-        verdict = replace(said, evidence=())
-        key = (verdict.environment, verdict.service, verdict.version)
-        known = self._known.get(key)
-        if known is not None and known.release == verdict.release:
-            if known.verdict is None or known.verdict.ordinal <= verdict.ordinal:
-                known.verdict = verdict
-            return
-        if known is None:
-            # Its deploy is not kept any more, or comes later. Of another release than the known one a
-            # verdict is not taken: a deploy is read before what is held of it.
-            self._keep(
-                key,
-                _Known(
-                    release=verdict.release,
-                    started_at=verdict.at,
-                    template=NO_TEMPLATE,
-                    verdict=verdict,
-                ),
-            )
-
-    def _keep(self, key: VersionKey, known: _Known) -> None:
-        self._known.pop(key, None)
-        self._known[key] = known
-        while len(self._known) > self._most:
-            del self._known[next(iter(self._known))]
+def unknown(environment: str, service: str, version: str, because: str) -> ReleaseVerdict:
+    """Return the answer about a version of which no release is known that it could be about."""
+    return ReleaseVerdict(
+        verdict=Standing.UNKNOWN,
+        is_final=False,
+        reasons=(because,),
+        environment=environment,
+        service=service,
+        version=version,
+    )

@@ -9,7 +9,9 @@ from pathlib import Path
 from schemas.errors import SettingsError
 from schemas.keys import EnvironmentName
 from schemas.names import environment_name
+from streams.access_settings import AccessSettings, read_access_settings
 from streams.gitops_settings import GitOpsSettings, read_gitops_settings
+from streams.notifier_settings import NotifierSettings, read_notifier_settings
 from streams.webhook_settings import WebhookSettings, read_webhook_settings
 
 
@@ -36,7 +38,8 @@ class Settings:
             sooner and makes more files. `SUTURE_FLUSH_SECONDS`.
         keys: Signing keys as `id:base64,id:base64`; the first signs, all verify. `SUTURE_KEYS`, or a
             file's name in `SUTURE_KEYS_FILE`.
-        tokens: Bearer tokens as `name:token,...`. `SUTURE_TOKENS`, or a file's name in
+        tokens: Bearer tokens as `name[+scope...]:token,...` with scopes `read`, `deploy`, `answer` and
+            `hooks`; without one a token is for the first three. `SUTURE_TOKENS`, or a file's name in
             `SUTURE_TOKENS_FILE`.
         hook_tokens: Tokens of those who ask by Flagger's hooks, likewise; they may answer nothing.
             `SUTURE_HOOK_TOKENS`, or a file's name in `SUTURE_HOOK_TOKENS_FILE`.
@@ -51,6 +54,8 @@ class Settings:
             `kill-switch` in the data folder. `SUTURE_KILL_FILE`.
         gitops: How an executor deals with those who write workloads again from git.
         webhooks: Who may tell the gateway of deployments by webhook.
+        access: Which of the gateway's doors stand open, and the token that is shown to one.
+        notifier: Which other tools are told of what happens.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
         gateway: Address of a gateway, for those who ask it for verdicts. `SUTURE_GATEWAY`.
         instance: A name that this process keeps over restarts and shares with no other, such as a
@@ -81,6 +86,8 @@ class Settings:
     kill_file: Path | None = None
     gitops: GitOpsSettings = field(default_factory=GitOpsSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    access: AccessSettings = field(default_factory=AccessSettings)
+    notifier: NotifierSettings = field(default_factory=NotifierSettings)
     listen: str = "127.0.0.1:4318"
     gateway: str = "http://127.0.0.1:4318"
     instance: str = ""
@@ -146,6 +153,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         kill_file=Path(kill_file) if kill_file else None,
         gitops=read_gitops_settings(given),
         webhooks=read_webhook_settings(given),
+        access=read_access_settings(given),
+        notifier=read_notifier_settings(given),
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
         gateway=text("SUTURE_GATEWAY", "http://127.0.0.1:4318"),
         parent=_whole(given, "SUTURE_PARENT", 0),

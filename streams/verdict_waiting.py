@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from schemas.keys import EnvironmentName, ServiceName
-from streams.release_verdicts import ReleaseVerdict, ReleaseVerdicts, VersionKey
+from streams.release_board import VersionKey
+from streams.release_verdicts import ReleaseVerdict, ReleaseVerdicts
 
 LONGEST_WAIT = timedelta(seconds=120)
 """Proxies give up on an answer after a minute or more; who wants to wait longer asks again."""
@@ -45,6 +46,8 @@ class VerdictWaiters:
         version: str,
         template: str,
         at_most: timedelta,
+        *,
+        until_asked: bool = False,
     ) -> ReleaseVerdict:
         """Return what is held of a version once it is settled, or when the time is over.
 
@@ -54,13 +57,14 @@ class VerdictWaiters:
             version: Which.
             template: Hash of the pod template that is asked about; "" for any.
             at_most: How long to wait; 0 for no wait.
+            until_asked: That a human is asked about the release ends the waiting as well.
         """
         answer = self.held.answer(environment, service, version, template)
         if not at_most or self.count >= self._most:
             return answer
         with self._listening((environment, service, version)) as changed, suppress(TimeoutError):
             async with asyncio.timeout(at_most.total_seconds()):
-                while not (answer.is_settled or self._is_closed):
+                while not (answer.is_settled or (until_asked and answer.holds) or self._is_closed):
                     await changed.wait()
                     changed.clear()
                     answer = self.held.answer(environment, service, version, template)

@@ -11,10 +11,9 @@ from typing import Any
 
 import uvicorn
 
-from schemas.judgements import Verdict
-from schemas.observations import ReleaseStarted
 from streams.gateway import create_app
 from streams.gateway_service import GatewayServer
+from streams.release_board import Fact
 from streams.release_verdicts import ReleaseVerdicts
 from streams.verdict_reader import Facts, follow
 from streams.verdict_waiting import VerdictWaiters
@@ -34,11 +33,11 @@ class Nowhere:
 class Log:
     """A log that grows when the test says so, and can be read in between."""
 
-    def __init__(self, *facts: ReleaseStarted | Verdict) -> None:
+    def __init__(self, *facts: Fact) -> None:
         self._facts: queue.Queue[Facts | None] = queue.Queue()
         self.put(*facts)
 
-    def put(self, *facts: ReleaseStarted | Verdict) -> None:
+    def put(self, *facts: Fact) -> None:
         """Write."""
         self._facts.put(facts)
 
@@ -81,7 +80,7 @@ class Served:
 
 
 @contextmanager
-def serving(*facts: ReleaseStarted | Verdict, hook_tokens: str = "", port: int = 0) -> Iterator[Served]:
+def serving(*facts: Fact, hook_tokens: str = "", port: int = 0) -> Iterator[Served]:
     """Serve the gateway until the block ends, from when on it has learnt these facts."""
     log, waiting = Log(*facts), VerdictWaiters(ReleaseVerdicts())
 

@@ -2,10 +2,13 @@
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -14,22 +17,26 @@ from typer.testing import CliRunner, Result
 from schemas.errors import SettingsError
 from schemas.judgements import VerdictKind
 from schemas.observations import ReleaseStarted
-from streams.ci_waiting import NoAnswerError, exit_code, wait_for_verdict
+from schemas.orders import CommandKind, Guard, Held
+from streams.ci_waiting import NoAnswerError, WhenHeld, exit_code, wait_for_verdict
 from streams.cli import app
-from streams.release_verdicts import ReleaseVerdict, Standing
+from streams.release_verdicts import OpenHold, ReleaseVerdict, Standing
 from streams.verdict_client import VerdictClient
-from tests.actions.orders import CART, NOW, PROD, a_release, a_verdict
+from tests.actions.orders import CART, NOW, PROD, a_command, a_decision, a_release, a_verdict
 from tests.streams.gateway_socket import serving
 
 RELEASE = replace(a_release("r1", started_at=NOW), version="refs/tags/2")
 STARTED = ReleaseStarted(release=RELEASE)
+HEALTHY = (a_verdict(RELEASE, VerdictKind.HEALTHY), a_decision(RELEASE, VerdictKind.HEALTHY))
 AWAY = NoAnswerError("http://gateway does not answer")
 
 
-def held(standing: Standing, *, is_final: bool = False) -> ReleaseVerdict:
+def held(standing: Standing, *, is_final: bool = False, **more: Any) -> ReleaseVerdict:
     return ReleaseVerdict(
         verdict=standing,
         is_final=is_final,
+        is_decided=more.pop("is_decided", True),
+        **more,
         reasons=("so it is",),
         environment="prod",
         service="cart",
@@ -61,10 +68,11 @@ class World:
         self.slept.append(seconds)
         self.now += seconds
 
-    def run(self, at_most_s: float) -> ReleaseVerdict | None:
+    def run(self, at_most_s: float, when_held: WhenHeld = WhenHeld.WAIT) -> ReleaseVerdict | None:
         return wait_for_verdict(
             self.ask,
             timedelta(seconds=at_most_s),
+            when_held=when_held,
             monotonic=lambda: self.now,
             sleep=self.sleep,
             tell=self.heard.append,
@@ -128,6 +136,86 @@ def test_only_health_to_the_end_of_the_watch_lets_a_pipeline_go_on(
     assert exit_code(answer) == code
 
 
+QUESTION = OpenHold(
+    id="h1",
+    release="r1",
+    environment="prod",
+    service="cart",
+    guard=Guard.APPROVAL,
+    reason="promote needs a human",
+    at=NOW,
+    expires_at=NOW + timedelta(hours=1),
+    command=CommandKind.PROMOTE,
+    target=None,
+)
+
+
+def asked(standing: Standing, *, is_final: bool = False) -> ReleaseVerdict:
+    return held(standing, is_final=is_final, holds=(QUESTION,))
+
+
+def refused(standing: Standing) -> ReleaseVerdict:
+    return held(standing, is_final=True, refusal="rejected by ann via http")
+
+
+@pytest.mark.parametrize(
+    ("answer", "when_held", "code"),
+    [
+        (asked(Standing.INCONCLUSIVE), WhenHeld.WAIT, 2),
+        (asked(Standing.HEALTHY, is_final=True), WhenHeld.WAIT, 2),
+        (asked(Standing.HARMFUL), WhenHeld.WAIT, 1),
+        (asked(Standing.HARMFUL), WhenHeld.EXIT, 2),
+        (held(Standing.HARMFUL), WhenHeld.EXIT, 1),
+        (asked(Standing.INCONCLUSIVE), WhenHeld.EXIT, 2),
+        (refused(Standing.HEALTHY), WhenHeld.WAIT, 2),
+        (refused(Standing.HARMFUL), WhenHeld.WAIT, 1),
+        (refused(Standing.HEALTHY), WhenHeld.EXIT, 2),
+    ],
+)
+def test_a_human_who_is_asked_and_has_not_agreed_keeps_a_pipeline_from_going_on(
+    answer: ReleaseVerdict, when_held: WhenHeld, code: int
+) -> None:
+    assert exit_code(answer, when_held) == code
+
+
+def test_while_a_human_is_asked_it_goes_on_waiting_until_the_time_is_over() -> None:
+    world = World(asked(Standing.INCONCLUSIVE), asked(Standing.HEALTHY, is_final=True))
+    answer = world.run(60)
+    assert answer is not None
+    assert (exit_code(answer), world.now) == (2, 1060.0)
+
+
+def test_when_the_human_has_agreed_it_ends_as_the_verdict_says() -> None:
+    world = World(asked(Standing.HEALTHY, is_final=True), held(Standing.HEALTHY, is_final=True))
+    assert exit_code(world.run(60)) == 0
+
+
+def test_it_can_end_as_soon_as_a_human_is_asked() -> None:
+    world = World(held(Standing.INCONCLUSIVE), asked(Standing.INCONCLUSIVE))
+    answer = world.run(600, WhenHeld.EXIT)
+    assert (exit_code(answer, WhenHeld.EXIT), len(world.asked), world.slept) == (2, 2, [])
+
+
+def test_harm_is_told_at_once_although_a_human_is_asked_whether_to_take_it_back() -> None:
+    undecided = held(Standing.HARMFUL, is_decided=False)
+    world = World(undecided, asked(Standing.HARMFUL))
+    assert (exit_code(world.run(600)), world.slept) == (1, [])
+
+
+@pytest.mark.parametrize("verdict", [Standing.HEALTHY, Standing.HARMFUL])
+def test_a_settled_verdict_waits_a_moment_for_whether_a_human_is_asked(verdict: Standing) -> None:
+    undecided = held(verdict, is_final=True, is_decided=False)
+    world = World(undecided, undecided, asked(verdict, is_final=True))
+    assert exit_code(world.run(600, WhenHeld.EXIT), WhenHeld.EXIT) == 2
+    assert world.slept == [1, 1]
+
+
+def test_where_nobody_decides_about_verdicts_health_is_told_after_the_grace() -> None:
+    world = World(held(Standing.HEALTHY, is_final=True, is_decided=False))
+    assert exit_code(world.run(600)) == 0
+    assert world.slept == [1, 1, 1, 1, 1]
+
+
 def wait(url: str, *more: str, version: str = "refs/tags/2") -> Result:
     asked = ["--service", "cart", "--version", version, "--environment", "prod"]
     return CliRunner().invoke(app, ["ci", "wait", *asked, "--gateway", url, *more])
@@ -144,7 +232,8 @@ def wait(url: str, *more: str, version: str = "refs/tags/2") -> Result:
     ],
 )
 def test_a_settled_verdict_ends_the_command_as_it_says(kind: VerdictKind, code: int) -> None:
-    with serving(STARTED, a_verdict(RELEASE, kind)) as gateway:
+    decided = a_decision(RELEASE, kind)
+    with serving(STARTED, a_verdict(RELEASE, kind), decided) as gateway:
         told = wait(gateway.url)
         as_json = wait(gateway.url, "--json")
     assert (told.exit_code, as_json.exit_code) == (code, code)
@@ -171,7 +260,7 @@ def test_another_template_and_a_version_that_nobody_deployed_are_answered_by_nob
 
 
 def test_the_verdict_of_an_earlier_deploy_of_the_version_does_not_count() -> None:
-    with serving(STARTED, a_verdict(RELEASE, VerdictKind.HEALTHY)) as gateway:
+    with serving(STARTED, *HEALTHY) as gateway:
         assert wait(gateway.url, "--release", "r1").exit_code == 0
         told = wait(gateway.url, "--release", "r2", "--timeout", "0.01s")
     assert (told.exit_code, "that is known is r1" in told.stdout) == (5, True)
@@ -218,7 +307,45 @@ def test_where_nobody_listens_nobody_answers() -> None:
 )
 def test_a_question_that_is_none_is_refused_before_anybody_is_asked(change: list[str], why: str) -> None:
     refused = wait("http://127.0.0.1:9", *change)
-    assert why in str(refused.exception)
+    assert (refused.exit_code, why in refused.stderr) == (64, True)
+
+
+def test_an_option_that_is_missing_is_no_hold() -> None:
+    program = [sys.executable, "-m", "streams.cli", "ci", "wait", "--service", "cart"]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (done.returncode, "--version" in done.stderr) == (64, True)
+
+
+def a_question() -> Held:
+    decided = a_decision(RELEASE, VerdictKind.HARMFUL)
+    return Held(
+        id="h1",
+        decision=decided.id,
+        release=RELEASE.id,
+        environment=PROD,
+        service=CART,
+        guard=Guard.AMBIGUOUS_BLAME,
+        reason="two suspects",
+        at=NOW,
+        expires_at=datetime.max.replace(tzinfo=UTC),
+        command=replace(a_command(), release=RELEASE.id),
+    )
+
+
+def test_whoever_waits_is_told_when_a_human_is_asked() -> None:
+    results: list[Result] = []
+    with serving(STARTED) as gateway:
+        waiting = threading.Thread(
+            target=lambda: results.append(wait(gateway.url, "--held", "exit")), daemon=True
+        )
+        waiting.start()
+        gateway.until_waiting(1)
+        gateway.log.put(a_question())
+        waiting.join(timeout=60)
+        goes_on = wait(gateway.url, "--timeout", "0.01s")
+    assert results[0].exit_code == 2
+    assert "a human is asked until 9999-12-31" in results[0].stdout
+    assert (goes_on.exit_code, "(ambiguous_blame): two suspects [hold h1]" in goes_on.stderr) == (2, True)
 
 
 def with_answers(answer: Callable[[httpx.Request], httpx.Response]) -> VerdictClient:
