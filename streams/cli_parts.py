@@ -25,7 +25,7 @@ class Role(StrEnum):
 
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (up, worker, executor, watcher, journal, gateway, doctor, topics):
+    for command in (up, worker, executor, watcher, journal, notifier, gateway, doctor, topics):
         app.command()(command)
 
 
@@ -87,6 +87,21 @@ def journal() -> None:
     from streams.journal_service import run_journal
 
     run_journal(connected(read_settings()), stop_flag())
+
+
+def notifier(
+    once: Annotated[
+        bool, typer.Option("--once", help="Tell what is on the log by now, then end; 1 if something failed.")
+    ] = False,
+) -> None:
+    """Run the notifier: tell other tools of incidents, rollbacks and verdicts."""
+    from streams.notifier_service import run_notifier
+    from streams.notifier_sinks import configured_sinks
+
+    settings = read_settings()
+    if not configured_sinks(settings):
+        raise SettingsError("nobody is to be told, expected one of SUTURE_NOTIFY_... (docs/notifications.md)")
+    raise typer.Exit(run_notifier(connected(settings), stop_flag(), once=once))
 
 
 def gateway() -> None:

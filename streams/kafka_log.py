@@ -448,12 +448,15 @@ class TopicTail:
         bootstrap: Kafka's addresses.
         topic: Full name.
         is_news_only: Leave out what stands in the topic by now.
+        since_ms: Leave out what was written before, in milliseconds since 1970.
 
     Raises:
         LogError: the broker cannot be reached, or the topic is not there.
     """
 
-    def __init__(self, bootstrap: str, topic: str, *, is_news_only: bool = False) -> None:
+    def __init__(
+        self, bootstrap: str, topic: str, *, is_news_only: bool = False, since_ms: int | None = None
+    ) -> None:
         self._bootstrap = bootstrap
         self._consumer = _consumer(bootstrap)
         partitions = self._consumer.partitions_for_topic(topic)
@@ -461,12 +464,16 @@ class TopicTail:
             raise LogError(f"topic {topic} is not there, expected `suture topics` to have made it")
         self._places = [TopicPartition(topic, partition) for partition in sorted(partitions)]
         self._consumer.assign(self._places)
-        if not is_news_only:
+        if not is_news_only and since_ms is None:
             self._consumer.seek_to_beginning(*self._places)
             return
         try:
-            for place, end in self._consumer.end_offsets(self._places).items():
-                self._consumer.seek(place, end)
+            starts = dict(self._consumer.end_offsets(self._places))
+            if since_ms is not None:
+                found = self._consumer.offsets_for_times(dict.fromkeys(self._places, since_ms))
+                starts |= {place: entry.offset for place, entry in found.items() if entry is not None}
+            for place, start in starts.items():
+                self._consumer.seek(place, start)
         except KafkaError as error:
             raise LogError(_unreachable(bootstrap, error)) from error
 
@@ -476,15 +483,21 @@ class TopicTail:
         Raises:
             LogError: the broker cannot be reached.
         """
-        found: list[Record] = []
+        return [record for records in self.new_batches() for record in records]
+
+    def new_batches(self) -> Iterator[list[Record]]:
+        """Yield the same piece by piece, so that not all of it has to fit into memory.
+
+        Raises:
+            LogError: the broker cannot be reached.
+        """
         try:
             ends = self._consumer.end_offsets(self._places)
             while any(self._consumer.position(place) < end for place, end in ends.items()):
                 polled = self._consumer.poll(timeout_ms=500)
-                found += [_record(record) for records in polled.values() for record in records]
+                yield [_record(record) for records in polled.values() for record in records]
         except KafkaError as error:
             raise LogError(_unreachable(self._bootstrap, error)) from error
-        return found
 
     def close(self) -> None:
         """Let go of the connection."""

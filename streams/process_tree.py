@@ -16,6 +16,7 @@ from pathlib import Path
 
 from streams.kafka_log import create_topics
 from streams.local_broker import broker_for
+from streams.notifier_sinks import configured_sinks
 from streams.settings import Settings, environment_of
 from streams.stopping import stop_flag
 
@@ -163,8 +164,10 @@ def run_everything(settings: Settings, data: Path | None) -> int:
 
 
 def parts_of(settings: Settings) -> Mapping[str, list[str]]:
-    """Return the parts of an installation: a watcher among them where namespaces are named."""
-    return {**PARTS, "watcher": ["watcher"]} if settings.watch else PARTS
+    """Return the parts of an installation: watcher and notifier among them where there is work for them."""
+    watcher = {"watcher": ["watcher"]} if settings.watch else {}
+    notifier = {"notifier": ["notifier"]} if configured_sinks(settings) else {}
+    return {**PARTS, **watcher, **notifier}
 
 
 def with_secrets(settings: Settings) -> Settings:

@@ -12,6 +12,7 @@ from schemas.names import environment_name
 from streams.access_settings import AccessSettings, read_access_settings
 from streams.gitops_settings import GitOpsSettings, read_gitops_settings
 from streams.notifier_settings import NotifierSettings, read_notifier_settings
+from streams.notifier_settings import NotifierSettings, read_notifier_settings
 from streams.webhook_settings import WebhookSettings, read_webhook_settings
 
 
@@ -54,6 +55,7 @@ class Settings:
             `kill-switch` in the data folder. `SUTURE_KILL_FILE`.
         gitops: How an executor deals with those who write workloads again from git.
         webhooks: Who may tell the gateway of deployments by webhook.
+        notifier: Which other tools are told of what happens.
         access: Which of the gateway's doors stand open, and the token that is shown to one.
         notifier: Which other tools are told of what happens.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
@@ -86,6 +88,7 @@ class Settings:
     kill_file: Path | None = None
     gitops: GitOpsSettings = field(default_factory=GitOpsSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    notifier: NotifierSettings = field(default_factory=NotifierSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     notifier: NotifierSettings = field(default_factory=NotifierSettings)
     listen: str = "127.0.0.1:4318"
@@ -153,6 +156,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         kill_file=Path(kill_file) if kill_file else None,
         gitops=read_gitops_settings(given),
         webhooks=read_webhook_settings(given),
+        notifier=read_notifier_settings(given),
         access=read_access_settings(given),
         notifier=read_notifier_settings(given),
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
