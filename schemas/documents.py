@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from schemas.approvals import HoldChanged
 from schemas.codec import adapter
 from schemas.descriptions import described, summary_of
 from schemas.effect_messages import EFFECT_TYPES, VERDICT_TYPE
 from schemas.judgements import Anomaly, Evidence, Recovery, Verdict
+from schemas.labels import Labelled
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -30,7 +32,9 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Outcome, Page
+from schemas.replies import Reply
 from schemas.reports import BUILD_REPORT_TYPE, BuildReported
+from schemas.smoke_tests import SmokeTested
 from schemas.topics import TOPICS, Topic, TopicSpec
 
 GENERATED = Path(__file__).parent / "generated"
@@ -41,12 +45,13 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TYPE_OF: dict[type[Any], str] = {kind: name for name, kind in EFFECT_TYPES.items()} | {
     Verdict: VERDICT_TYPE,
     Outcome: "dev.suture.outcome.v1",
+    Reply: "dev.suture.reply.v1",
     BuildReported: BUILD_REPORT_TYPE,
 }
 _ON_TOPIC: dict[Topic, tuple[type[Any], ...]] = {
     Topic.CDEVENTS: (BuildReported,),
     Topic.VERDICTS: (Verdict,),
-    Topic.DECISIONS: (Decision, Held, Denied, Page),
+    Topic.DECISIONS: (Decision, Held, HoldChanged, Denied, Page),
     Topic.COMMANDS: (Command,),
     Topic.OUTCOMES: (Outcome,),
     Topic.EFFECTS: (
@@ -69,11 +74,18 @@ _ON_TOPIC: dict[Topic, tuple[type[Any], ...]] = {
         FreezeSet,
         KillSwitchSet,
         SettingsChanged,
+        HoldChanged,
+        SmokeTested,
+        Labelled,
     ),
+    Topic.CALLBACKS: (Reply,),
 }
 _FOREIGN: dict[Topic, tuple[str, str]] = {
     Topic.CDEVENTS: ("application/cloudevents+json", "a CloudEvent that holds a CDEvent, v0.3 to v0.5"),
-    Topic.CDEVENTS_OUT: ("application/cloudevents+json", "a CloudEvent that holds a CDEvent, v0.5 or its draft 0.6"),
+    Topic.CDEVENTS_OUT: (
+        "application/cloudevents+json",
+        "a CloudEvent that holds a CDEvent, v0.5 or its draft 0.6",
+    ),
     Topic.OTLP_METRICS: ("application/x-protobuf", "ExportMetricsServiceRequest, in protobuf or JSON"),
     Topic.OTLP_LOGS: ("application/x-protobuf", "ExportLogsServiceRequest, in protobuf or JSON"),
     Topic.DEAD_LETTERS: ("application/octet-stream", "a message that was refused, as it came"),

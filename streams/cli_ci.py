@@ -15,7 +15,7 @@ from schemas.observations import OneWaySeen
 from schemas.releases import TargetKind
 from schemas.topics import Topic
 from schemas.verbs import RESTARTABLE
-from streams import cli_gate, cli_wait, clock
+from streams import cli_gate, cli_smoke, cli_wait, clock
 from streams.cli_parts import connected
 from streams.kafka_log import LogWriter
 from streams.settings import read_settings
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 cli_gate.add_commands(app)
 cli_wait.add_commands(app)
+cli_smoke.add_commands(app)
 
 
 @app.command()

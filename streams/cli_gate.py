@@ -17,12 +17,12 @@ from actions.quality.gate import gate as judge_build
 from actions.quality.keptn_file import load_objectives
 from actions.quality.limits import Limits
 from actions.quality.limits_file import load_limits
-from actions.quality.reading import LARGEST_BYTES, read_report
+from actions.quality.reading import read_report
 from actions.quality.stages import StageAction, StageRule, combine_stages, smoke_outcome
 from actions.quality.unified_diff import read_diff
 from feature_store.gate_history import GateHistory, GateHistoryFiles
 from schemas.codec import to_json
-from schemas.errors import SchemaError, SettingsError
+from schemas.errors import SettingsError
 from schemas.judgements import VerdictKind
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.names import environment_name, service_name
@@ -31,6 +31,7 @@ from schemas.reports import BuildReported
 from streams import clock
 from streams.build_reports import bind_report, report_message, version_name, with_numbers
 from streams.gate_tables import print_reports, print_result
+from streams.report_contents import contents_of
 from streams.settings import Settings, read_settings
 
 EXIT_CODES = {GateOutcome.PASS: 0, GateOutcome.FAIL: 1, GateOutcome.HOLD: 2, GateOutcome.WARN: 5}
@@ -83,7 +84,7 @@ def report(
     reported = [
         with_numbers(
             bind_report(
-                read_report(_contents(file), file.name),
+                read_report(contents_of(file), file.name),
                 service=service,
                 version=version,
                 environment=environment,
@@ -176,7 +177,7 @@ def stages(
     json: Json = False,
 ) -> None:
     """Weigh a verdict and a smoke test. Exit codes: 0 go on, 1 roll back, 2 hold or not understood."""
-    build = build_of(read_report(_contents(file), file.name) for file in smoke or [])
+    build = build_of(read_report(contents_of(file), file.name) for file in smoke or [])
     decision = combine_stages(verdict, smoke_outcome(build), rule)
     if json:
         sys.stdout.buffer.write(to_json(decision) + b"\n")
@@ -217,7 +218,7 @@ def _question(
     author = build.author if build is not None else ""
     authored = [past.version for past in builds if author and past.author == author]
     of_service, of_author = read_records(settings.journal, environment, service, authored)
-    change = Change(author=author) if diff is None else read_diff(_contents(diff), author)
+    change = Change(author=author) if diff is None else read_diff(contents_of(diff), author)
     return Question(
         service=service,
         version=version,
@@ -246,19 +247,6 @@ def _indicator(text: str) -> tuple[str, float]:
     if not equals or not name.strip() or not isfinite(number):
         raise SettingsError(f"--sli is {text!r}, expected NAME=VALUE with a finite number")
     return name.strip(), number
-
-
-def _contents(file: Path) -> bytes:
-    """Return a file's bytes, one more than is ever read when there are too many."""
-    if str(file) == "-":
-        return sys.stdin.buffer.read(LARGEST_BYTES + 1)
-    if not file.is_file():
-        raise SchemaError(f"{file}: is no file, expected a report")
-    try:
-        with file.open("rb") as handle:
-            return handle.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise SchemaError(f"{file}: {error.strerror}") from error
 
 
 def _history(settings: Settings) -> GateHistory:

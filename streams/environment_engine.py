@@ -416,7 +416,8 @@ def _decide(
     if decision.id in candidate.decided:
         if decision.playbook is Playbook.ROLLBACK and not decision.needs_approval:
             # It was asked about when less was known; now the policy needs no human any more.
-            said = gate.act_alone(state.gate, decision, decision.alternatives[0], now)
+            because = f"{name} needs nobody any more, confidence {decision.confidence:.4f}"
+            said = gate.act_alone(state.gate, decision, because, now)
             yield from _taking_in(state, said, policy.playbooks, now)
         return
     candidate.decided.append(decision.id)

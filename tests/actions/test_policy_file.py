@@ -187,3 +187,37 @@ def test_an_explanation_names_the_rule_and_every_setting() -> None:
     assert "prod/cart follows rule prod/cart" in text
     assert "gate.min_confidence = 0.99" in text
     assert "target = deployment default/prod/cart" in text
+
+
+def test_people_are_read_and_may_be_asked_by_name_or_group() -> None:
+    policy = parse_policy(
+        "version: 1\n"
+        "people:\n"
+        "  ada: {slack: U061F7AUR, pagerduty: PXPGF42, groups: [sre]}\n"
+        "  bob: {}\n"
+        "defaults: {gate: {approval: {approvers: [group:sre, bob], quorum: 2, escalate_after: 10m}}}\n"
+    )
+    assert policy.people["ada"].slack == "U061F7AUR"
+    _, rule = policy.rule(EnvironmentName("prod"), ServiceName("cart"))
+    assert rule.gate.approval.approvers == ("group:sre", "bob")
+    assert rule.gate.approval.escalate_after == timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("people: {ada: {slak: U1}}", "people.ada.slak: is no known key, did you mean slack?"),
+        ("people: {ada: 3}", "people.ada: is 3, expected a mapping"),
+        ("people: {'group:sre': {}}", "a name must not be empty or begin with group:"),
+        ("defaults: {gate: {approval: {approvers: [x]}}}", "asks x, expected names among people"),
+        ("defaults: {gate: {approval: {quorum: 0}}}", "quorum: is 0, expected greater than or equal to 1"),
+        (
+            "defaults: {gate: {stages: neither}}",
+            "defaults.gate.stages: is \"neither\", expected 'verdict', 'both' or 'either'",
+        ),
+    ],
+)
+def test_mistakes_about_people_are_told(text: str, problem: str) -> None:
+    with pytest.raises(PolicyFileError) as caught:
+        parse_policy(f"version: 1\n{text}\n")
+    assert any(problem in told for told in caught.value.problems)
