@@ -84,7 +84,7 @@ _FOREIGN: dict[Topic, tuple[str, str]] = {
     Topic.CDEVENTS: ("application/cloudevents+json", "a CloudEvent that holds a CDEvent, v0.3 to v0.5"),
     Topic.CDEVENTS_OUT: (
         "application/cloudevents+json",
-        "a CloudEvent that holds a CDEvent, v0.5 or its draft 0.6",
+        "a CloudEvent with a CDEvent, v0.5 or draft 0.6",
     ),
     Topic.OTLP_METRICS: ("application/x-protobuf", "ExportMetricsServiceRequest, in protobuf or JSON"),
     Topic.OTLP_LOGS: ("application/x-protobuf", "ExportLogsServiceRequest, in protobuf or JSON"),
