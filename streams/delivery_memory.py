@@ -1,8 +1,12 @@
 """Which deliveries of webhooks were taken lately."""
 
+import asyncio
 import hashlib
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 
 class DeliveryMemory:
@@ -20,6 +24,7 @@ class DeliveryMemory:
         self._window = window
         self._most = most
         self._seen: OrderedDict[bytes, datetime] = OrderedDict()
+        self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def knows(self, now: datetime, *ids: str) -> bool:
         """Return whether one of a delivery's ids was taken within the window."""
@@ -34,6 +39,19 @@ class DeliveryMemory:
             self._seen.move_to_end(key)
         while len(self._seen) > self._most:
             self._seen.popitem(last=False)
+
+    @asynccontextmanager
+    async def once(self, now: datetime, one: str) -> AsyncIterator[bool]:
+        """Yield whether a delivery is new; it is remembered when the block ends without an error.
+
+        The same delivery that comes meanwhile waits for that end: of two at once one is new.
+        """
+        lock = self._under_way.setdefault(one, asyncio.Lock())
+        async with lock:
+            is_new = not self.knows(now, one)
+            yield is_new
+            if is_new:
+                self.take(now, one)
 
 
 def _digest(one: str) -> bytes:

@@ -9,23 +9,18 @@ sent back.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import ConfigDict
 
 from schemas.cdevents import read_deploy
 from schemas.cloudevents import CloudEvent, read_request, write_record
-from schemas.codec import adapter, from_json
 from schemas.errors import SchemaError, SutureError
 from schemas.keys import service_key
-from schemas.names import environment_name
-from schemas.observation_messages import observation_message
-from schemas.observations import Answer, Approval, ReleaseStarted
+from schemas.observations import ReleaseStarted
 from schemas.otlp_logs import read_logs
 from schemas.otlp_metrics import read_metrics
 from schemas.otlp_values import Refused
@@ -33,6 +28,7 @@ from schemas.topics import Topic
 from streams import clock
 from streams.access_settings import AccessSettings
 from streams.gateway_access import Access
+from streams.gateway_answers import Answers, add_approval_routes
 from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
 from streams.gateway_otlp import Encoding, encoding_of, failure, retry_headers, success
 from streams.gateway_publishing import Publisher
@@ -50,32 +46,6 @@ PUBLISH_TIMEOUT = timedelta(seconds=15)
 """How long Kafka may take to acknowledge; below the 30 s after which most senders give up."""
 
 _PARSED_IN_PLACE = 32 * 1024  # bytes; a larger body is parsed in a thread, beside the event loop
-_LONGEST_WHY = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRequest:
-    """A human's answer to a hold.
-
-    Attributes:
-        hold: Id of the hold.
-        environment: Environment whose gate holds.
-        answer: approve or reject.
-        why: For the record.
-    """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    hold: str
-    environment: str
-    answer: Answer
-    why: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.hold or len(self.hold) > 200 or not self.hold.isprintable():
-            raise ValueError("hold is not an id, expected what the page or `suture releases` shows")
-        if len(self.why) > _LONGEST_WHY:
-            raise ValueError(f"why has {len(self.why)} characters, expected at most {_LONGEST_WHY}")
 
 
 async def _always() -> bool:
@@ -116,7 +86,7 @@ def create_app(
     """
     known = Tokens(tokens)
     doors = Access(known, access)
-    gateway = _Gateway(publisher, known, doors, now, is_ready, max_body_bytes, publish_timeout)
+    gateway = _Gateway(publisher, doors, now, is_ready, max_body_bytes, publish_timeout)
     app = FastAPI(title="Suture gateway", docs_url=None, redoc_url=None)
     app.add_api_route(
         "/v1/metrics", gateway.metrics, methods=["POST"], summary="OTLP metrics", response_class=Response
@@ -127,24 +97,12 @@ def create_app(
     app.add_api_route(
         "/v1/events", gateway.events, methods=["POST"], status_code=202, summary="CloudEvents and CDEvents"
     )
-    app.add_api_route(
-        "/v1/approvals",
-        gateway.approvals,
-        methods=["POST"],
-        status_code=202,
-        summary="A human's answer to a hold",
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": adapter(ApprovalRequest).json_schema()}},
-            }
-        },
-    )
 
     waiting = waiting or VerdictWaiters(verdicts or ReleaseVerdicts())
     hooks = Tokens(hook_tokens, "SUTURE_HOOK_TOKENS", usual=HOOKS_ALONE, allowed=HOOKS_ALONE)
     add_verdict_routes(app, waiting, hooks.joined_by(known, Scope.HOOKS), doors, max_body_bytes)
     add_release_routes(app, waiting.held, doors)
+    add_approval_routes(app, Answers(gateway.publish, now, waiting.held.board), known)
     app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
     app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
     told = gateway.webhooks(webhooks or WebhookSettings())
@@ -166,7 +124,6 @@ class _Gateway:
     def __init__(
         self,
         publisher: Publisher,
-        tokens: Tokens,
         access: Access,
         now: Callable[[], datetime],
         is_ready: Callable[[], Awaitable[bool]],
@@ -174,7 +131,6 @@ class _Gateway:
         publish_timeout: timedelta,
     ) -> None:
         self._publisher = publisher
-        self._tokens = tokens
         self._access = access
         self._now = now
         self._is_ready = is_ready
@@ -200,38 +156,13 @@ class _Gateway:
         except SchemaError as error:
             raise RefusedRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
         for event, started, (value, headers) in zip(events, starts, records, strict=True):
-            await self._publish(Topic.CDEVENTS, _event_key(event, started), value, headers)
+            await self.publish(Topic.CDEVENTS, _event_key(event, started), value, headers)
         releases = [started.release.id for started in starts if started is not None]
         return JSONResponse({"accepted": len(events), "releases": releases}, HTTPStatus.ACCEPTED)
 
-    async def approvals(self, request: Request) -> JSONResponse:
-        """Put a human's answer where the gate of its environment reads it."""
-        who = self._tokens.name_for(request.headers, Scope.ANSWER)
-        body = await read_body(request, min(self._max_body_bytes, 64 * 1024))
-        try:
-            asked = from_json(ApprovalRequest, body)
-            environment = environment_name(asked.environment)
-        except SchemaError as error:
-            raise RefusedRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
-        approval = Approval(
-            environment=environment,
-            hold=asked.hold,
-            answer=asked.answer,
-            by=who,
-            channel="http",
-            at=self._now(),
-            why=asked.why,
-        )
-        message = observation_message(Topic.ENVIRONMENT_OBSERVATIONS, environment, approval)
-        await self._publish(message.topic, message.key, message.value, list(message.headers))
-        logger.info("hold answered", extra={"hold": asked.hold, "answer": asked.answer.value, "by": who})
-        return JSONResponse(
-            {"hold": asked.hold, "answer": asked.answer.value, "by": who}, HTTPStatus.ACCEPTED
-        )
-
     def webhooks(self, settings: WebhookSettings) -> Webhooks:
         """Return what answers webhooks, with what the routes share."""
-        return Webhooks(settings, self._publish, self._now, self._max_body_bytes)
+        return Webhooks(settings, self.publish, self._now, self._max_body_bytes)
 
     async def healthz(self) -> JSONResponse:
         """Say that the process answers."""
@@ -251,7 +182,7 @@ class _Gateway:
             body = await read_body(request, self._max_body_bytes)
             has_content, refused = await self._checked(body, encoding, check)
             if has_content:
-                await self._publish(topic, None, body, [("content-type", encoding.value.encode())])
+                await self.publish(topic, None, body, [("content-type", encoding.value.encode())])
         except RefusedRequest as refusal:
             return failure(refusal, encoding)
         return success(topic, encoding, refused)
@@ -268,7 +199,7 @@ class _Gateway:
         except SchemaError as error:
             raise RefusedRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
 
-    async def _publish(
+    async def publish(
         self, topic: Topic, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
     ) -> None:
         try:

@@ -131,23 +131,23 @@ class Webhooks:
         settings = self._settings
         match vendor:
             case Vendor.GITHUB:
-                check_hub_signature(body, _header(request, "x-hub-signature-256"), settings.github)
+                check_hub_signature(body, single_header(request, "x-hub-signature-256"), settings.github)
             case Vendor.GITLAB:
-                signatures = _header(request, "webhook-signature")
+                signatures = single_header(request, "webhook-signature")
                 # A token does not stand in for a signature that is wrong, only for one that is not there.
                 if settings.gitlab and (signatures is not None or not settings.gitlab_tokens):
                     check_standard_webhook(
                         body,
-                        message=_header(request, "webhook-id"),
-                        timestamp=_header(request, "webhook-timestamp"),
+                        message=single_header(request, "webhook-id"),
+                        timestamp=single_header(request, "webhook-timestamp"),
                         signatures=signatures,
                         secrets=settings.gitlab,
                         now=self._now(),
                     )
                 else:
-                    check_shared_secret(_header(request, "x-gitlab-token"), settings.gitlab_tokens)
+                    check_shared_secret(single_header(request, "x-gitlab-token"), settings.gitlab_tokens)
             case Vendor.ARGO_CD:
-                scheme, _, token = (_header(request, "authorization") or b"").partition(b" ")
+                scheme, _, token = (single_header(request, "authorization") or b"").partition(b" ")
                 is_bearer = scheme.lower() == b"bearer"
                 check_shared_secret(token.strip() if is_bearer else None, settings.argo_cd)
             case _:
@@ -196,7 +196,7 @@ def _nothing_new(what: str, why: str) -> JSONResponse:
     return JSONResponse({"accepted": 0, what: why})
 
 
-def _header(request: Request, name: str) -> bytes | None:
+def single_header(request: Request, name: str) -> bytes | None:
     """Return a header's bytes as they came, or None where there is none.
 
     Raises:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
+from schemas.approvals import HoldChanged
 from schemas.judgements import Verdict
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, derived_id
 from schemas.observations import ReleaseStarted
@@ -20,10 +21,13 @@ MOST_RELEASES = 10_000
 """Releases that are remembered; those that were heard of first are forgotten first."""
 
 MOST_HOLDS = 10_000
+_MOST_CHANGES = 100
+"""Of one hold; the newest. Only who is not asked can make many."""
+
 _MOST_OUTCOMES = 20
 """Of one release; the newest. A rollback and a playbook's steps are a handful."""
 
-Fact = ReleaseStarted | Verdict | Decision | Held | Denied | Command | Outcome
+Fact = ReleaseStarted | Verdict | Decision | Held | HoldChanged | Denied | Command | Outcome
 """What a release is known by."""
 
 VersionKey = tuple[EnvironmentName, ServiceName, str]
@@ -77,6 +81,7 @@ class ReleaseBoard:
         self._holds: dict[str, Held] = {}
         self._held: dict[ReleaseId, set[str]] = {}
         self._ends: dict[str, str] = {}
+        self._changes: dict[str, dict[str, HoldChanged]] = {}
 
     def learn(self, fact: Fact) -> None:
         """Take in what a topic told; a repeat of all of it, in order, changes nothing."""
@@ -97,6 +102,8 @@ class ReleaseBoard:
                     known.decision = fact
             case Held():
                 self._wait(fact)
+            case HoldChanged():
+                self._change(fact)
             case Denied():
                 self._deny(fact)
             case Command():
@@ -159,6 +166,15 @@ class ReleaseBoard:
         found = [self._holds[hold] for hold in self._held.get(release, ())]
         return sorted((hold for hold in found if self._is_open(hold)), key=lambda hold: (hold.at, hold.id))
 
+    def find_hold(self, hold: str) -> Held | None:
+        """Return a question that waits for a human, by its id; None where none does."""
+        found = self._holds.get(hold)
+        return found if found is not None and self._is_open(found) else None
+
+    def changes_of(self, hold: str) -> tuple[HoldChanged, ...]:
+        """Return what changed about a question that waits, in the order of the log; none once it is over."""
+        return tuple(self._changes.get(hold, {}).values())
+
     def _is_open(self, hold: Held) -> bool:
         return hold.expires_at is not None and self._now() < hold.expires_at
 
@@ -172,6 +188,18 @@ class ReleaseBoard:
         self._ends[_denial_of(hold)] = hold.id
         while len(self._holds) > MOST_HOLDS:
             self._end(next(iter(self._holds)))
+
+    def _change(self, change: HoldChanged) -> None:
+        if change.hold not in self._holds:
+            return
+        if change.change.is_end:
+            self._end(change.hold)
+            return
+        changes = self._changes.setdefault(change.hold, {})
+        changes.pop(change.id, None)
+        changes[change.id] = change
+        if len(changes) > _MOST_CHANGES:
+            del changes[next(iter(changes))]
 
     def _deny(self, denied: Denied) -> None:
         if (ended := self._ends.get(denied.id)) is not None:
@@ -200,6 +228,7 @@ class ReleaseBoard:
 
     def _end(self, name: str) -> None:
         hold = self._holds.pop(name)
+        self._changes.pop(name, None)
         del self._ends[_denial_of(hold)]
         left = self._held[hold.release]
         left.discard(name)

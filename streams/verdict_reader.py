@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from actions.errors import SignatureError
 from actions.signing import HEADER, KeyRing
+from schemas.approvals import HoldChanged
 from schemas.cdevents import read_deploy
 from schemas.cloudevents import read_record
 from schemas.effect_messages import read_effect, read_verdict
@@ -79,7 +80,7 @@ class VerdictReader:
                 return read_verdict(record.value)
             case Topic.DECISIONS:
                 said = read_effect(record.value).said
-                return said if isinstance(said, Decision | Held | Denied) else None
+                return said if isinstance(said, Decision | Held | HoldChanged | Denied) else None
             case Topic.COMMANDS:
                 self._verify(record)
                 return read_command(record.value)
