@@ -88,9 +88,13 @@ _FOREIGN: dict[Topic, tuple[str, str]] = {
     ),
     Topic.OTLP_METRICS: ("application/x-protobuf", "ExportMetricsServiceRequest, in protobuf or JSON"),
     Topic.OTLP_LOGS: ("application/x-protobuf", "ExportLogsServiceRequest, in protobuf or JSON"),
+    Topic.REMOTE_WRITE: (
+        "application/x-protobuf",
+        "prometheus.WriteRequest or io.prometheus.write.v2.Request",
+    ),
     Topic.DEAD_LETTERS: ("application/octet-stream", "a message that was refused, as it came"),
 }
-_INPUTS = (Topic.CDEVENTS, Topic.OTLP_METRICS, Topic.OTLP_LOGS)
+_INPUTS = (Topic.CDEVENTS, Topic.OTLP_METRICS, Topic.OTLP_LOGS, Topic.REMOTE_WRITE)
 _CAUSE = {
     "causetopic": ("string", "Topic of the observation that made the engine say this."),
     "causepartition": ("integer", "Its partition."),

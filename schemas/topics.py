@@ -17,6 +17,7 @@ class Topic(StrEnum):
     CDEVENTS = "cdevents"
     OTLP_METRICS = "otlp_metrics"
     OTLP_LOGS = "otlp_logs"
+    REMOTE_WRITE = "remote_write"
     OBSERVATIONS = "observations"
     ENVIRONMENT_OBSERVATIONS = "environment-observations"
     EFFECTS = "effects"
@@ -78,6 +79,16 @@ TOPICS: tuple[TopicSpec, ...] = (
     ),
     TopicSpec(topic=Topic.OTLP_METRICS, key="any", value="OTLP metrics, protobuf or JSON", is_public=True),
     TopicSpec(topic=Topic.OTLP_LOGS, key="any", value="OTLP logs, protobuf or JSON", is_public=True),
+    TopicSpec(
+        topic=Topic.REMOTE_WRITE,
+        key="any",
+        value="Prometheus remote write 1.0 or 2.0, a snappy block as it was sent",
+        is_public=True,
+        headers=(
+            ("content-type", "names the message by its `proto`"),
+            ("content-encoding", "snappy; none where the message is not packed"),
+        ),
+    ),
     TopicSpec(
         topic=Topic.OBSERVATIONS,
         key="environment/service; none for a tick or a settings change, which is every key's",

@@ -37,7 +37,7 @@ from streams.watermark import Watermark
 
 logger = logging.getLogger("suture.worker")
 
-PUBLIC = (Topic.CDEVENTS, Topic.OTLP_METRICS, Topic.OTLP_LOGS)
+PUBLIC = (Topic.CDEVENTS, Topic.OTLP_METRICS, Topic.OTLP_LOGS, Topic.REMOTE_WRITE)
 EXIT_SEND_FAILED = 70
 _READ_AGAIN_SECONDS = 1.0
 
@@ -247,6 +247,7 @@ class IngestShell:
         watermark: Watermark | None = None,
     ) -> None:
         self._topic, self._keys, self._watermark = topic, keys, watermark
+        self._labels = settings.telemetry.labels
         self._outbox = Outbox(app, settings.prefix)
 
     async def run(self, stream: Any) -> None:
@@ -259,7 +260,7 @@ class IngestShell:
 
     async def _take(self, record: Record) -> AsyncIterator[Awaitable[Any]]:
         try:
-            taken = ingest(self._topic, record, self._verify)
+            taken = ingest(self._topic, record, self._verify, self._labels)
             messages, reason = taken.messages, taken.reason
         except Exception as error:  # an escaped exception would lose the event
             logger.exception("ingest failed", extra={"topic": self._topic, "offset": record.offset})

@@ -30,13 +30,15 @@ from streams.access_settings import AccessSettings
 from streams.gateway_access import Access
 from streams.gateway_answers import Answers, add_approval_routes
 from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
-from streams.gateway_otlp import Encoding, encoding_of, failure, retry_headers, success
+from streams.gateway_otlp import Encoding, encoding_of, failure, for_senders, retry_headers, success
 from streams.gateway_publishing import Publisher
 from streams.gateway_releases import add_release_routes
+from streams.gateway_remote_write import add_remote_write_routes
 from streams.gateway_tokens import HOOKS_ALONE, Scope, Tokens
 from streams.gateway_verdicts import add_verdict_routes
 from streams.gateway_webhooks import Vendor, Webhooks
 from streams.release_verdicts import ReleaseVerdicts
+from streams.telemetry_settings import TelemetrySettings
 from streams.verdict_waiting import VerdictWaiters
 from streams.webhook_settings import WebhookSettings
 
@@ -63,6 +65,7 @@ def create_app(
     is_ready: Callable[[], Awaitable[bool]] = _always,
     max_body_bytes: int = MAX_BODY_BYTES,
     publish_timeout: timedelta = PUBLISH_TIMEOUT,
+    telemetry: TelemetrySettings | None = None,
     webhooks: WebhookSettings | None = None,
     access: AccessSettings | None = None,
 ) -> FastAPI:
@@ -78,6 +81,7 @@ def create_app(
         is_ready: Whether traffic should come here, such as whether Kafka answers.
         max_body_bytes: Bound of a body after unpacking.
         publish_timeout: How long Kafka may take.
+        telemetry: Who may send telemetry, and how Prometheus' labels are read; none lets everybody.
         webhooks: Which vendors may tell of deploys by webhook; none refuses them all.
         access: What is told and taken without a token; none leaves both doors open.
 
@@ -88,12 +92,17 @@ def create_app(
     doors = Access(known, access)
     gateway = _Gateway(publisher, doors, now, is_ready, max_body_bytes, publish_timeout)
     app = FastAPI(title="Suture gateway", docs_url=None, redoc_url=None)
-    app.add_api_route(
-        "/v1/metrics", gateway.metrics, methods=["POST"], summary="OTLP metrics", response_class=Response
-    )
-    app.add_api_route(
-        "/v1/logs", gateway.logs, methods=["POST"], summary="OTLP logs", response_class=Response
-    )
+    telemetry = telemetry or TelemetrySettings()
+    senders = Tokens(telemetry.tokens, "SUTURE_TELEMETRY_TOKENS")
+    for path, endpoint in (("metrics", gateway.metrics), ("logs", gateway.logs)):
+        app.add_api_route(
+            f"/v1/{path}",
+            for_senders(senders, endpoint),
+            methods=["POST"],
+            summary=f"OTLP {path}",
+            response_class=Response,
+        )
+    add_remote_write_routes(app, gateway.publish, senders, telemetry.labels, max_body_bytes)
     app.add_api_route(
         "/v1/events", gateway.events, methods=["POST"], status_code=202, summary="CloudEvents and CDEvents"
     )
@@ -202,6 +211,11 @@ class _Gateway:
     async def publish(
         self, topic: Topic, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
     ) -> None:
+        """Return once Kafka has the message.
+
+        Raises:
+            RefusedRequest: it does not take it in time (503).
+        """
         try:
             async with asyncio.timeout(self._publish_timeout.total_seconds()):
                 await self._publisher.publish(topic.value, key, value, headers)

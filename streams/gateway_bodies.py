@@ -50,18 +50,27 @@ async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
         raise RefusedRequest(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content-encoding is unknown, expected gzip or none"
         )
+    body = await read_as_sent(request, limit)
+    return unpacked(body, limit) if encoding == "gzip" else body
+
+
+async def read_as_sent(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
+    """Return the body as it was sent, packed or not.
+
+    Raises:
+        RefusedRequest: it is too large (413), too slow (408), or ends too early (400).
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and len(declared) < 20 and int(declared) > limit:
         raise _too_large(limit)
     try:
         async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
-            body = await _read_at_most(request, limit)
+            return await _read_at_most(request, limit)
     except TimeoutError as error:
         raise RefusedRequest(HTTPStatus.REQUEST_TIMEOUT, "body did not arrive in time") from error
     except ClientDisconnect as error:
         # Nobody hears the answer; the point is that a sender's hanging up is no fault of ours.
         raise RefusedRequest(HTTPStatus.BAD_REQUEST, "body ended before it was complete") from error
-    return unpacked(body, limit) if encoding == "gzip" else body
 
 
 def unpacked(packed: bytes, limit: int) -> bytes:

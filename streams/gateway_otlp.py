@@ -4,7 +4,7 @@ Source: opentelemetry-proto, docs/specification.md, "OTLP/HTTP".
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from schemas.otlp_values import Refused
 from schemas.topics import Topic
 from streams.gateway_bodies import RefusedRequest, media_type
+from streams.gateway_tokens import Tokens
 
 RETRY_AFTER_S = 5
 """Seconds that a sender is asked to wait while Kafka is away; senders add their own jitter."""
@@ -23,8 +24,10 @@ RETRY_AFTER_S = 5
 _CODES = {
     HTTPStatus.BAD_REQUEST: 3,
     HTTPStatus.REQUEST_TIMEOUT: 4,
+    HTTPStatus.FORBIDDEN: 7,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: 8,
     HTTPStatus.SERVICE_UNAVAILABLE: 14,
+    HTTPStatus.UNAUTHORIZED: 16,
 }
 _UNKNOWN = 2
 
@@ -49,6 +52,23 @@ def encoding_of(request: Request) -> Encoding:
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "content-type is unknown, expected application/x-protobuf or application/json",
         ) from error
+
+
+def for_senders(
+    tokens: Tokens, endpoint: Callable[[Request], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint for those alone who bear a token, where there is any."""
+
+    async def guarded(request: Request) -> Response:
+        if tokens:
+            encoding = encoding_of(request)
+            try:
+                tokens.name_for(request.headers)
+            except RefusedRequest as refusal:
+                return failure(refusal, encoding)
+        return await endpoint(request)
+
+    return guarded
 
 
 def success(topic: Topic, encoding: Encoding, refused: Sequence[Refused]) -> Response:
@@ -80,9 +100,10 @@ def failure(refusal: RefusedRequest, encoding: Encoding) -> Response:
         body = json.dumps({"code": code, "message": refusal.message}).encode()
     else:
         body = status_message(code, refusal.message)
-    return Response(
-        body, status_code=refusal.status, media_type=encoding.value, headers=retry_headers(refusal.status)
-    )
+    headers = retry_headers(refusal.status)
+    if refusal.status is HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = 'Bearer realm="suture"'
+    return Response(body, status_code=refusal.status, media_type=encoding.value, headers=headers)
 
 
 def retry_headers(status: HTTPStatus) -> dict[str, str]:

@@ -6,6 +6,7 @@ import socket
 import uvicorn
 
 from schemas.errors import SettingsError
+from schemas.remote_write_walk import warm_up
 from streams.gateway import create_app
 from streams.kafka_publisher import KafkaPublisher
 from streams.release_verdicts import ReleaseVerdicts
@@ -45,6 +46,7 @@ def run_gateway(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, host: str, port: int) -> None:
+    warm_up()
     async with KafkaPublisher(settings.bootstrap, settings.prefix) as publisher:
         verdicts, reader = ReleaseVerdicts(), VerdictReader(settings)
         waiting = VerdictWaiters(verdicts)
@@ -54,6 +56,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             waiting=waiting,
             hook_tokens=settings.hook_tokens,
             webhooks=settings.webhooks,
+            telemetry=settings.telemetry,
             access=settings.access,
             is_ready=publisher.is_ready,
         )

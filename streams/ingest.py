@@ -17,6 +17,8 @@ from schemas.order_messages import read_outcome
 from schemas.otlp_logs import read_logs
 from schemas.otlp_metrics import read_metrics
 from schemas.otlp_values import Refused
+from schemas.prometheus_labels import DEFAULT_LABELS, LabelNames
+from schemas.remote_write_messages import read_remote_write_record
 from schemas.samples import SampleBatch
 from schemas.topics import Topic
 from streams.kafka_log import Record
@@ -41,13 +43,16 @@ class Ingested:
     reason: str = ""
 
 
-def ingest(topic: Topic, record: Record, verify: Callable[[Record], None]) -> Ingested:
+def ingest(
+    topic: Topic, record: Record, verify: Callable[[Record], None], labels: LabelNames = DEFAULT_LABELS
+) -> Ingested:
     """Return the observations that a public message holds, and why it or a part of it was refused.
 
     Args:
         topic: Which public topic it stood on.
         record: The message.
         verify: Raises SchemaError unless an outcome's signature is right.
+        labels: Which of Prometheus' labels say whose a series is.
     """
     try:
         match topic:
@@ -76,6 +81,16 @@ def ingest(topic: Topic, record: Record, verify: Callable[[Record], None]) -> In
                     for batch in logs.batches
                 )
                 return Ingested(messages=_observed(topic, record, lines), reason=_explained(logs.refused))
+            case Topic.REMOTE_WRITE:
+                written = read_remote_write_record(record.value or b"", record.headers, labels)
+                batches = (
+                    (Topic.OBSERVATIONS, service_key(batch.environment, batch.service), batch)
+                    for batch in written.batches
+                )
+                return Ingested(
+                    messages=_observed(topic, record, batches),
+                    reason=_explained((*written.invalid, *written.refused)),
+                )
             case Topic.OUTCOMES:
                 verify(record)
                 outcome = read_outcome(record.value)

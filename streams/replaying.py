@@ -20,7 +20,7 @@ from streams.process_tree import ProcessTree
 from streams.recording import ORDERED, read_recording
 from streams.settings import Settings
 
-_PUBLIC = (Topic.CDEVENTS, Topic.OTLP_METRICS, Topic.OTLP_LOGS)
+_PUBLIC = (Topic.CDEVENTS, Topic.OTLP_METRICS, Topic.OTLP_LOGS, Topic.REMOTE_WRITE)
 _LONGEST_WAIT_S = 120.0
 
 

@@ -12,7 +12,7 @@ from schemas.names import environment_name
 from streams.access_settings import AccessSettings, read_access_settings
 from streams.gitops_settings import GitOpsSettings, read_gitops_settings
 from streams.notifier_settings import NotifierSettings, read_notifier_settings
-from streams.notifier_settings import NotifierSettings, read_notifier_settings
+from streams.telemetry_settings import TelemetrySettings, read_telemetry_settings, variables_of
 from streams.webhook_settings import WebhookSettings, read_webhook_settings
 
 
@@ -55,7 +55,7 @@ class Settings:
             `kill-switch` in the data folder. `SUTURE_KILL_FILE`.
         gitops: How an executor deals with those who write workloads again from git.
         webhooks: Who may tell the gateway of deployments by webhook.
-        notifier: Which other tools are told of what happens.
+        telemetry: Who may send it telemetry, and how Prometheus' labels are read.
         access: Which of the gateway's doors stand open, and the token that is shown to one.
         notifier: Which other tools are told of what happens.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
@@ -88,7 +88,7 @@ class Settings:
     kill_file: Path | None = None
     gitops: GitOpsSettings = field(default_factory=GitOpsSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
-    notifier: NotifierSettings = field(default_factory=NotifierSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     notifier: NotifierSettings = field(default_factory=NotifierSettings)
     listen: str = "127.0.0.1:4318"
@@ -156,7 +156,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         kill_file=Path(kill_file) if kill_file else None,
         gitops=read_gitops_settings(given),
         webhooks=read_webhook_settings(given),
-        notifier=read_notifier_settings(given),
+        telemetry=read_telemetry_settings(
+            given, _secret(given, "SUTURE_TELEMETRY_TOKENS"), _watched(text("SUTURE_WATCH", ""))
+        ),
         access=read_access_settings(given),
         notifier=read_notifier_settings(given),
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
@@ -191,6 +193,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_LISTEN": settings.listen,
         "SUTURE_GATEWAY": settings.gateway,
         "SUTURE_INSTANCE": settings.instance,
+        **variables_of(settings.telemetry),
     }
     return {name: value for name, value in variables.items() if value}
 
