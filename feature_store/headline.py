@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from feature_store.why import Story
 from feature_store.wording import clock, sentence, span
+from schemas.approvals import HoldChange, HoldChanged
 from schemas.judgements import Recovery, RecoveryKind, VerdictKind
 from schemas.observations import Approval
 from schemas.orders import Command, CommandKind, Decision, Guard, Held, Playbook
@@ -54,8 +55,9 @@ def _fate(story: Story) -> str:
             answer = "" if until is None else f" for a human's answer until {clock(until)}"
             return f"{_known(story)} and its {_asked_for(story)} is held{answer}: {reason}"
         case "rejected":
-            answers = story.of(Approval)
-            who = answers[-1].by if answers else "a human"
+            ends = [one.by for one in story.of(HoldChanged) if one.change is HoldChange.REJECTED]
+            answers = [one.by for one in story.of(Approval)]
+            who = (ends or answers or ["a human"])[-1]
             return f"{_known(story)} and was left running: {who} rejected the {_asked_for(story)}"
         case "expired":
             return f"{_known(story)} and was left running: nobody answered in time"

@@ -19,6 +19,7 @@ from feature_store.wording import (
     weight,
     words,
 )
+from schemas.approvals import HoldChanged
 from schemas.judgements import PRESENCE, Evidence, Recovery, Verdict, VerdictKind
 from schemas.observations import (
     Answer,
@@ -231,7 +232,15 @@ def decisions_told(story: Story) -> Iterator[str]:
         until = f" until {clock(hold.expires_at)}" if hold.expires_at is not None else ""
         reason = without_reason(story, hold.reason.replace(f": {last.why}", ""))
         yield from wrapped(sentence(f"Held{until} ({words(hold.guard)}): {reason}"))
-        if hold.id in answers:
+        changes = [change for change in story.of(HoldChanged) if change.hold == hold.id]
+        for change in changes:
+            yield from wrapped(
+                sentence(f"{words(change.change).capitalize()} at {clock(change.at)}: {change.text}"), "    "
+            )
+        if changes and changes[-1].change.is_end:
+            continue
+        if not changes and hold.id in answers:
+            # Of a journal in which nobody wrote what became of a question.
             yield from wrapped(_answer(answers[hold.id]), "    ")
         elif story.row.state == "held" and hold.expires_at is not None:
             yield f"    Nobody has answered yet; its id is {hold.id}."

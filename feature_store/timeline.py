@@ -106,7 +106,7 @@ def _event(said: Said) -> str:
 def _afterword(said: HoldChanged | SmokeTested | Labelled) -> str:
     match said:
         case HoldChanged():
-            return f"the question is {words(said.change)}: {said.text}"
+            return f"question {words(said.change)}, by {said.by}"
         case SmokeTested():
             return f"smoke test of {said.by} {'passed' if said.has_passed else 'failed'}"
         case Labelled(label=label):

@@ -17,7 +17,7 @@
 -- rule: line of the policy that decided
 -- guard: guardrail of the latest hold or denial
 -- guard_reason: what it says
--- answer: latest human answer: approve or reject
+-- answer: latest answer that ended a question: approve or reject
 -- answered_by: who
 -- answered_at: when
 -- action: latest command: undo or promote
@@ -75,10 +75,10 @@ latest AS (
     HAVING bool_or(kind NOT IN ('outcome', 'recovery', 'page'))
 ),
 answered AS (
-    SELECT release, max_by(answer, happened_at) AS answer, max_by(answered_by, happened_at) AS answered_by,
-           max(happened_at) AS answered_at
-    FROM approvals
-    WHERE release IS NOT NULL
+    SELECT release, max_by(answer, answered_at) AS answer, max_by(answered_by, answered_at) AS answered_by,
+           max(answered_at) AS answered_at
+    FROM holds
+    WHERE answer IS NOT NULL
     GROUP BY release
 )
 SELECT

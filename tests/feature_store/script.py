@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from feature_store.journal import Journal
+from schemas.approvals import HoldChange, HoldChanged
 from schemas.effects import Effect, Said
 from schemas.failures import FailingPod, Failure, FailurePattern
 from schemas.judgements import Evidence, Recovery, RecoveryKind, Side, Suspicion, Verdict, VerdictKind
@@ -220,6 +221,23 @@ class Script:
                 channel="cli",
                 at=self.at(minute),
                 why=why,
+            )
+        )
+
+    def hold_changed(
+        self, change: HoldChange, text: str, guard: Guard = Guard.APPROVAL, *, minute: float, by: str
+    ) -> "Script":
+        return self._say(
+            HoldChanged(
+                id=f"{self.hold_id(guard)}-{change}-{by}",
+                hold=self.hold_id(guard),
+                release=self.release,
+                environment=self.environment,
+                service=self.service,
+                change=change,
+                by=by,
+                at=self.at(minute),
+                text=text,
             )
         )
 

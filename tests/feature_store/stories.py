@@ -1,5 +1,6 @@
 """Releases of each ending, scripted minute by minute."""
 
+from schemas.approvals import HoldChange
 from schemas.failures import FailurePattern
 from schemas.judgements import RecoveryKind, VerdictKind
 from schemas.observations import Answer
@@ -89,6 +90,33 @@ def held_and_approved() -> Script:
         acted=10.5,
     )
     return script.paged("cart in prod did not recover after the rollback", minute=20.5)
+
+
+def asked_of_two() -> Script:
+    """A question that two must approve: a stranger answers, one agrees, more are asked, the second agrees."""
+    script = asked()
+    script.answered(Answer.APPROVE, minute=9, by="mallory")
+    script.hold_changed(
+        HoldChange.NOT_COUNTED,
+        "approve by mallory via slack does not count: they are not asked",
+        minute=9,
+        by="mallory via slack",
+    )
+    script.hold_changed(HoldChange.AGREED, "1 of 2 approvals: ada via slack", minute=10, by="ada via slack")
+    script.hold_changed(
+        HoldChange.ESCALATED,
+        "rollback has waited for ten minutes; group:leads may answer as well",
+        minute=18,
+        by="policy",
+    )
+    script.hold_changed(
+        HoldChange.GRANTED,
+        "approved by ada via slack, grace via pagerduty",
+        minute=19,
+        by="grace via pagerduty",
+    )
+    script.command(UNDO, minute=19, approved_by="ada via slack, grace via pagerduty")
+    return script.outcome(UNDO, OutcomeKind.DONE, "prod/cart: template 5d9c7 -> 7f6b9", minute=19.5)
 
 
 def rejected() -> Script:

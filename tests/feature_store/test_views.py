@@ -154,6 +154,17 @@ def test_a_hold_shows_its_answer_and_how_long_it_took(tmp_path: Path) -> None:
     assert one(tmp_path, "SELECT * FROM denials")["guard"] == "rejected"
 
 
+def test_an_answer_that_does_not_count_is_not_the_answer_of_a_hold(tmp_path: Path) -> None:
+    write(tmp_path, stories.asked_of_two().effects)
+    hold = one(tmp_path, "SELECT * FROM holds")
+    assert (hold["ended"], hold["answer"], hold["answered_by"]) == (
+        "granted",
+        "approve",
+        "grace via pagerduty",
+    )
+    assert hold["seconds_to_answer"] == 11 * 60
+
+
 def test_the_other_views_have_one_row_a_fact(tmp_path: Path) -> None:
     write(tmp_path, stories.held_and_approved().effects)
     assert one(tmp_path, "SELECT * FROM verdicts WHERE ordinal = 2")["verdict_kind"] == "harmful"

@@ -24,6 +24,7 @@ STORIES: dict[str, Callable[[], Script]] = {
     "rolled_back_alone": stories.rolled_back_alone,
     "waiting_for_approval": stories.asked,
     "held_and_approved": stories.held_and_approved,
+    "asked_of_two": stories.asked_of_two,
     "rejected": stories.rejected,
     "expired": stories.expired,
     "nodata": stories.silent,
