@@ -27,10 +27,12 @@ class Background:
     Attributes:
         release: None where it is not known any more.
         harm: Id of the first verdict that found it harmful; "" for none.
+        harmed_at: When the harm began, as that verdict says; None without one.
     """
 
     release: Release | None = None
     harm: str = ""
+    harmed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ class NotifierSettings:
             longer tells people of what has long passed. `SUTURE_NOTIFY_OLDEST_SECONDS`.
         cdevents: CDEvents are published on `cdevents-out`. `SUTURE_NOTIFY_CDEVENTS` as `on`.
         datadog_key: API key of Datadog; "" for none. `SUTURE_NOTIFY_DATADOG_KEY`.
+        datadog_application_key: Marks deployments as failed and sends change events; "" for neither.
+            `SUTURE_NOTIFY_DATADOG_APPLICATION_KEY`.
         datadog: Base of Datadog's API at one's site. `SUTURE_NOTIFY_DATADOG_URL`.
         grafana: Address of Grafana; "" for none. `SUTURE_NOTIFY_GRAFANA_URL`.
         grafana_token: Of a service account that may read and write annotations.
@@ -36,6 +38,7 @@ class NotifierSettings:
     oldest: timedelta = timedelta(hours=24)
     cdevents: bool = False
     datadog_key: str = ""
+    datadog_application_key: str = ""
     datadog: str = _DATADOG
     grafana: str = ""
     grafana_token: str = ""
@@ -64,6 +67,7 @@ def read_notifier_settings(given: Mapping[str, str]) -> NotifierSettings:
         oldest=timedelta(seconds=int(oldest)),
         cdevents=_switch(given, "SUTURE_NOTIFY_CDEVENTS"),
         datadog_key=_secret(given, "SUTURE_NOTIFY_DATADOG_KEY"),
+        datadog_application_key=_secret(given, "SUTURE_NOTIFY_DATADOG_APPLICATION_KEY"),
         datadog=_address(given, "SUTURE_NOTIFY_DATADOG_URL") or _DATADOG,
         grafana=_address(given, "SUTURE_NOTIFY_GRAFANA_URL"),
         grafana_token=_secret(given, "SUTURE_NOTIFY_GRAFANA_TOKEN"),

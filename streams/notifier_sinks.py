@@ -48,6 +48,10 @@ def configured_sinks(settings: Settings) -> Mapping[str, SinkEntry]:
     found: dict[str, Callable[[SinkParts], Sink]] = {}
     if told.cdevents:
         found["cdevents"] = _cdevents
+    if told.datadog_key:
+        found["datadog"] = _datadog
+    if told.grafana:
+        found["grafana"] = _grafana
     return {name: SinkEntry(make=make, oldest=told.oldest) for name, make in found.items()}
 
 
@@ -56,3 +60,17 @@ def _cdevents(parts: SinkParts) -> Sink:
 
     writer = LogWriter(parts.settings.bootstrap, parts.settings.prefix)
     return CDEventsSink(writer, parts.memory.of, parts.addresses)
+
+
+def _datadog(parts: SinkParts) -> Sink:
+    from streams.sink_datadog import DatadogSink
+
+    told = parts.settings.notifier
+    return DatadogSink(told.datadog, told.datadog_key, told.datadog_application_key, parts.memory.of)
+
+
+def _grafana(parts: SinkParts) -> Sink:
+    from streams.sink_grafana import GrafanaSink
+
+    told = parts.settings.notifier
+    return GrafanaSink(told.grafana, told.grafana_token, parts.memory.of, parts.addresses)

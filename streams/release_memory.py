@@ -85,9 +85,9 @@ class ReleaseMemory:
                 self._keep(release.id, replace(known, release=release))
             case VerdictReached(verdict=verdict, release=release):
                 known = self._known.get(release.id, Background())
-                is_harm = verdict.kind is VerdictKind.HARMFUL
-                harm = known.harm or (verdict.id if is_harm else "")
-                self._keep(release.id, Background(release=release, harm=harm))
+                if verdict.kind is VerdictKind.HARMFUL and not known.harm:
+                    known = Background(harm=verdict.id, harmed_at=verdict.first_bad_at or verdict.at)
+                self._keep(release.id, replace(known, release=release))
             case _:
                 return
 

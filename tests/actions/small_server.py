@@ -77,7 +77,7 @@ def served(server: SmallServer, tls: ssl.SSLContext | None = None) -> Iterator[s
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         if tls is not None:
             http.socket = tls.wrap_socket(http.socket, server_side=True)
-        thread = Thread(target=http.serve_forever, daemon=True)
+        thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
             yield f"{'https' if tls else 'http'}://127.0.0.1:{http.server_port}"
