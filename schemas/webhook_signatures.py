@@ -3,8 +3,8 @@
 Everything is compared as bytes and in constant time: `hmac.compare_digest` raises TypeError on text that
 is not ASCII, which a stranger could make of any header.
 
-Sources: docs.github.com, "Validating webhook deliveries"; standardwebhooks.com, specification 1.0, with
-which GitLab signs (gitlab-org/gitlab!230944).
+Sources: docs.github.com, "Validating webhook deliveries"; developer.pagerduty.com, "Verifying Signatures";
+standardwebhooks.com, specification 1.0, with which GitLab signs (gitlab-org/gitlab!230944).
 """
 
 import base64
@@ -25,6 +25,7 @@ SHORTEST_SECRET = 16
 """Bytes; a shorter secret can be guessed."""
 
 _HUB = b"sha256="
+_PAGERDUTY = b"v1="
 _VERSION = b"v1,"
 _KEY_PREFIX = "whsec_"
 _LONGEST_TIME = 12
@@ -55,6 +56,30 @@ def check_hub_signature(body: bytes, signature: bytes | None, secrets: Sequence[
         raise SignatureError("signature is missing, expected X-Hub-Signature-256")
     expected = [_HUB + hmac.new(secret, body, hashlib.sha256).hexdigest().encode() for secret in secrets]
     if not _is_any(signature, expected):
+        raise SignatureError("signature is not that of this body with the secret that is configured")
+
+
+def check_pagerduty_signature(body: bytes, signatures: bytes | None, secrets: Sequence[bytes]) -> None:
+    """Return if one of the signatures is that of the body with one of the secrets.
+
+    No time is signed: whoever takes an answer remembers the ids of events and refuses old ones.
+
+    Args:
+        body: As it came.
+        signatures: The header `X-PagerDuty-Signature`: `v1=HEX`, several with a comma between them while a
+            secret is being replaced, blanks or none after it.
+        secrets: Any of them may have signed.
+
+    Raises:
+        SignatureError: none is.
+
+    Source: developer.pagerduty.com, "Verifying Signatures" of webhooks v3.
+    """
+    if not signatures:
+        raise SignatureError("signature is missing, expected X-PagerDuty-Signature")
+    digests = [hmac.new(secret, body, hashlib.sha256).hexdigest() for secret in secrets]
+    expected = [_PAGERDUTY + digest.encode() for digest in digests]
+    if not any(_is_any(signature.strip(b" \t"), expected) for signature in signatures.split(b",")):
         raise SignatureError("signature is not that of this body with the secret that is configured")
 
 
