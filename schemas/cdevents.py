@@ -131,6 +131,7 @@ def deploy_event(
     chain: str = "",
     one_way: str = "",
     deployment: str = "",
+    artifact: str = "",
 ) -> CloudEvent:
     """Return a CDEvents v0.5.1 `service.deployed` (or `.upgraded`): the same arguments give the same event.
 
@@ -151,6 +152,7 @@ def deploy_event(
         deployment: What the source knows the deployment by. The event's id is then derived of source and
             deployment alone, so that it is the same event whenever it is told of, and of whatever
             state. "" where nothing but the arguments tells two deploys apart.
+        artifact: What was deployed, as a package URL; "" for one that is made of service and version.
 
     Raises:
         SchemaError: a name cannot be one, or the version is empty.
@@ -175,6 +177,8 @@ def deploy_event(
             "workload": target.workload,
         }
     told = {"version": version, "commit": commit, "url": url}
+    if artifact:
+        told["artifact"] = artifact
     told_id = derived_id("told deploy", source, deployment) if deployment else ""
     event_id = told_id or derived_id(
         "deploy", predicate, service, environment, timestamp, source, chain, digest([told, ours], list[Any])
@@ -195,7 +199,8 @@ def deploy_event(
             "source": source,
             "content": {
                 "environment": {"id": environment},
-                "artifactId": f"pkg:generic/{quote(service, safe='')}@{quote(version, safe='')}",
+                "artifactId": artifact
+                or f"pkg:generic/{quote(service, safe='')}@{quote(version, safe='')}",
             },
         },
         "customData": {

@@ -1,14 +1,15 @@
 """Commands for pipelines: `suture ci ...`."""
 
+import time
 from typing import Annotated
 
 import typer
 
-from schemas.cdevents import LONGEST_REASON, deploy_event, read_deploy
+from schemas.cdevents import LONGEST_REASON
 from schemas.cloudevents import write_record
 from schemas.envelopes import Message
 from schemas.errors import SettingsError
-from schemas.keys import EnvironmentName, ServiceName, TemplateHash, service_key
+from schemas.keys import service_key
 from schemas.names import environment_name, service_name
 from schemas.observation_messages import observation_message
 from schemas.observations import OneWaySeen
@@ -17,6 +18,7 @@ from schemas.topics import Topic
 from schemas.verbs import RESTARTABLE
 from streams import cli_gate, cli_smoke, cli_wait, clock
 from streams.cli_parts import connected
+from streams.deploy_requests import DeployRequest, event_of, release_of
 from streams.kafka_log import LogWriter
 from streams.settings import read_settings
 from streams.target_text import read_target
@@ -45,31 +47,48 @@ def deploy(
     target: Annotated[str, typer.Option(help="KIND:CLUSTER/NAMESPACE/WORKLOAD; default: the policy's.")] = "",
     upgrade: Annotated[bool, typer.Option("--upgrade", help="An older version ran before.")] = False,
     one_way: Annotated[str, typer.Option(help="What going back does not take back, as a sentence.")] = "",
+    artifact: Annotated[str, typer.Option(help="What was deployed, as a package URL.")] = "",
+    key: Annotated[str, typer.Option(help="Of one version, the same key is the same deploy.")] = "",
+    gateway: Annotated[str, typer.Option(help="Tell this gateway instead of Kafka.")] = "",
 ) -> None:
-    """Publish a CDEvents service.deployed: from here on the release is watched."""
-    settings = connected(read_settings())
-    event = deploy_event(
-        service=ServiceName(service),
+    """Publish a CDEvents service.deployed: from here on the release is watched.
+
+    Prints the release's id. With --gateway it is told over HTTP, and no Kafka is needed; SUTURE_TOKEN opens a
+    gateway that asks for a token.
+    """
+    asked = DeployRequest(
+        service=service,
         version=version,
-        environment=EnvironmentName(environment),
-        at=clock.now(),
+        environment=environment,
         commit=commit,
         url=url,
-        template=TemplateHash(template),
-        rollback_template=TemplateHash(rollback_template),
+        template=template,
+        rollback_template=rollback_template,
         target=read_target(target, _RUNNING) if target else None,
-        is_upgrade=upgrade,
+        artifact=artifact,
         one_way=one_way,
+        is_upgrade=upgrade,
+        # Given here, so that what is told again after an error is the same deploy.
+        started_at=clock.now(),
+        key=key,
     )
+    settings = read_settings()
+    if gateway:
+        # Imported here: no other command needs an HTTP client.
+        from streams.deploy_client import tell_deploy
+
+        told = tell_deploy(gateway, asked, token=settings.access.token, sleep=time.sleep)
+        typer.echo(told.release)
+        return
+    settings = connected(settings)
+    event = event_of(asked, clock.now())
     value, headers = write_record(event)
-    started = read_deploy(event)
-    if started is None:
-        raise SettingsError("the deploy event announces no release")
-    key = service_key(started.release.environment, started.release.service)
+    release = release_of(event)
+    named = service_key(release.environment, release.service)
     with LogWriter(settings.bootstrap, settings.prefix) as writer:
-        writer.send(Message(topic=Topic.CDEVENTS, key=key.encode(), value=value, headers=tuple(headers)))
+        writer.send(Message(topic=Topic.CDEVENTS, key=named.encode(), value=value, headers=tuple(headers)))
         writer.flush()
-    typer.echo(started.release.id)
+    typer.echo(release.id)
 
 
 @app.command()

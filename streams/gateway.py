@@ -27,9 +27,13 @@ from schemas.otlp_values import Refused
 from schemas.topics import Topic
 from streams import clock
 from streams.access_settings import AccessSettings
+from streams.console import add_console_routes
 from streams.gateway_access import Access
 from streams.gateway_answers import Answers, add_approval_routes
 from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
+from streams.gateway_deploys import add_deploy_routes
+from streams.gateway_keptn import add_keptn_routes
+from streams.gateway_openapi import document
 from streams.gateway_otlp import Encoding, encoding_of, failure, for_senders, retry_headers, success
 from streams.gateway_publishing import Publisher
 from streams.gateway_releases import add_release_routes
@@ -111,7 +115,9 @@ def create_app(
     hooks = Tokens(hook_tokens, "SUTURE_HOOK_TOKENS", usual=HOOKS_ALONE, allowed=HOOKS_ALONE)
     add_verdict_routes(app, waiting, hooks.joined_by(known, Scope.HOOKS), doors, max_body_bytes)
     add_release_routes(app, waiting.held, doors)
-    add_approval_routes(app, Answers(gateway.publish, now, waiting.held.board), known)
+    answers = Answers(gateway.publish, now, waiting.held.board)
+    add_approval_routes(app, answers, known)
+    add_console_routes(app, waiting.held, answers, known, now)
     app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
     app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
     told = gateway.webhooks(webhooks or WebhookSettings())
@@ -123,7 +129,10 @@ def create_app(
             status_code=202,
             summary=f"What {vendor} tells of deployments",
         )
+    add_deploy_routes(app, gateway.publish, waiting.held, doors, now)
+    add_keptn_routes(app, waiting, doors, now)
     app.add_exception_handler(RefusedRequest, _refused)
+    document(app)
     return app
 
 

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Annotated
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Path, Query, Request, Response
 
 from schemas.codec import to_json
 from schemas.errors import SchemaError
@@ -28,6 +28,9 @@ from streams.release_board import version_key
 from streams.release_verdicts import ReleaseVerdicts, open_hold
 
 _UNCACHED = {"cache-control": "no-store"}
+Environment = Annotated[str, Path(description="deployment.environment.name.")]
+Service = Annotated[str, Path(description="service.name.")]
+Version = Annotated[str, Path(description="service.version; a slash is written as %2F.")]
 _Environment = Annotated[str, Query(description="Only of this environment.", max_length=200)]
 _Service = Annotated[str, Query(description="Only of this service.", max_length=200)]
 _Limit = Annotated[str, Query(description=f"How many at most, 1 to {LONGEST_PAGE}.")]
@@ -70,7 +73,7 @@ def add_release_routes(app: FastAPI, held: ReleaseVerdicts, access: Access) -> N
         return _json(page)
 
     async def release(
-        request: Request, environment: str, service: str, version: str, release: _Release = ""
+        request: Request, environment: Environment, service: Service, version: Version, release: _Release = ""
     ) -> Response:
         """Tell all that is known of a version: its release, verdict, decision, open holds and outcomes."""
         access.check(Scope.READ, request.headers)

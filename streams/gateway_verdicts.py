@@ -17,6 +17,7 @@ from schemas.names import environment_name, service_name
 from streams.flagger_hooks import Hook, read_call, says_yes, sentence
 from streams.gateway_access import Access
 from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
+from streams.gateway_releases import Environment, Service, Version
 from streams.gateway_tokens import Scope, Tokens
 from streams.kayenta_judging import judge
 from streams.release_verdicts import ReleaseVerdict
@@ -25,7 +26,7 @@ from streams.verdict_waiting import LONGEST_WAIT, VerdictWaiters
 _LARGEST_CALL = 64 * 1024  # bytes; Flagger sends names and a canary's metadata
 _NOT_NOW = HTTPStatus.CONFLICT  # 429 and 5xx would be tried again within the hook's timeout
 _UNCACHED = {"cache-control": "no-store"}
-_Wait = Annotated[
+Wait = Annotated[
     str,
     Query(
         description=f"Seconds, 0 to {LONGEST_WAIT.total_seconds():g}: answer when the verdict is harmful or "
@@ -66,11 +67,11 @@ def add_verdict_routes(
 
     async def verdict(
         request: Request,
-        environment: str,
-        service: str,
-        version: str,
+        environment: Environment,
+        service: Service,
+        version: Version,
         template: _Template = "",
-        wait: _Wait = "0",
+        wait: Wait = "0",
         until: _Until = Until.SETTLED,
     ) -> Response:
         """Say what is held of a version; always 200, for to Argo another status is a failed measurement."""
@@ -80,7 +81,7 @@ def add_verdict_routes(
         except SchemaError as error:
             raise RefusedRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
         answer = await waiting.answer(
-            place, name, version, template, _wait(wait), until_asked=until is Until.HELD
+            place, name, version, template, wait_of(wait), until_asked=until is Until.HELD
         )
         return Response(to_json(answer), media_type="application/json", headers=_UNCACHED)
 
@@ -136,10 +137,13 @@ def _flagger_route(
     return answer
 
 
-def _wait(text: str) -> timedelta:
+def wait_of(text: str) -> timedelta:
     """Return how long to wait.
 
-    >>> _wait("2.5")
+    Raises:
+        RefusedRequest: it is no number of seconds, or longer than allowed (400).
+
+    >>> wait_of("2.5")
     datetime.timedelta(seconds=2, microseconds=500000)
     """
     longest = LONGEST_WAIT.total_seconds()

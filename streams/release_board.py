@@ -7,7 +7,6 @@ here is decided: the engine's own state stands behind it.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
 
 from schemas.approvals import HoldChanged
 from schemas.judgements import Verdict
@@ -146,7 +145,8 @@ class ReleaseBoard:
 
     def newest(self, environment: EnvironmentName, service: ServiceName) -> KnownRelease | None:
         """Return the newest release of a service; None where none is known."""
-        return next(iter(islice(self.newest_first(environment, service), 1)), None)
+        ids = self._of.get((environment, service), {})
+        return max((self._known[one] for one in ids), key=_place, default=None)
 
     def services(self) -> Iterator[tuple[EnvironmentName, ServiceName]]:
         """Yield where what was released, in the order of names."""
