@@ -45,7 +45,7 @@ def hold_value(hold: str, environment: EnvironmentName) -> str:
     """Return the value of a question's buttons.
 
     >>> hold_value("1b671a64", EnvironmentName("prod"))
-    '1b671a64:prod:c95efb'
+    '1b671a64:prod:6eb471'
     """
     return f"{hold}:{environment}:{hold_code(hold)}"
 
@@ -55,7 +55,7 @@ def hand_over_action(environment: EnvironmentName) -> str:
     return f"{HAND_OVER}:{environment}"
 
 
-def read_interaction(body: bytes, teams: Sequence[str] = ()) -> Reply | None:
+def read_slack_callback(body: bytes, teams: Sequence[str] = ()) -> Reply | None:
     """Return the answer that an interactivity request carries; None for what is no answer to a question.
 
     Args:
@@ -79,10 +79,10 @@ def read_interaction(body: bytes, teams: Sequence[str] = ()) -> Reply | None:
     payloads = fields.get("payload", [])
     if len(payloads) != 1:
         raise SchemaError(f"interaction has {len(payloads)} payloads, expected one")
-    return read_payload(read_object(payloads[0].encode(), "interaction"), teams)
+    return read_slack_payload(read_object(payloads[0].encode(), "interaction"), teams)
 
 
-def read_payload(payload: dict[str, Json], teams: Sequence[str] = ()) -> Reply | None:
+def read_slack_payload(payload: dict[str, Json], teams: Sequence[str] = ()) -> Reply | None:
     """Return the answer that an interaction carries, as Socket Mode delivers it; None for no answer.
 
     Raises:

@@ -4,7 +4,8 @@ Everything is compared as bytes and in constant time: `hmac.compare_digest` rais
 is not ASCII, which a stranger could make of any header.
 
 Sources: docs.github.com, "Validating webhook deliveries"; developer.pagerduty.com, "Verifying Signatures";
-standardwebhooks.com, specification 1.0, with which GitLab signs (gitlab-org/gitlab!230944).
+standardwebhooks.com, specification 1.0, with which GitLab signs (gitlab-org/gitlab!230944); docs.slack.dev,
+"Verifying requests from Slack".
 """
 
 import base64
@@ -27,6 +28,7 @@ SHORTEST_SECRET = 16
 _HUB = b"sha256="
 _PAGERDUTY = b"v1="
 _VERSION = b"v1,"
+_SLACK = b"v0"
 _KEY_PREFIX = "whsec_"
 _LONGEST_TIME = 12
 
@@ -118,6 +120,42 @@ def check_standard_webhook(
         raise SignatureError("signature is not that of this body with the secret that is configured")
     if abs(require_aware("now", now) - EPOCH - timedelta(seconds=int(timestamp))) > TOLERANCE:
         raise SignatureError("webhook-timestamp is more than five minutes off, expected a fresh delivery")
+
+
+def check_slack_signature(
+    body: bytes,
+    *,
+    timestamp: bytes | None,
+    signature: bytes | None,
+    secrets: Sequence[bytes],
+    now: datetime,
+) -> None:
+    """Return if `X-Slack-Signature` signs the body and its time with one of the secrets.
+
+    Args:
+        body: As it came.
+        timestamp: The header `X-Slack-Request-Timestamp`: whole seconds since the epoch.
+        signature: The header `X-Slack-Signature`: `v0=` and hexadecimal.
+        secrets: Signing secrets of the app; any counts.
+        now: Time of arrival.
+
+    Raises:
+        SignatureError: it does not, a header is missing, or the time is more than five minutes off.
+
+    Source: docs.slack.dev, "Verifying requests from Slack".
+    """
+    if not timestamp or not signature:
+        raise SignatureError("signature is missing, expected X-Slack-Request-Timestamp and X-Slack-Signature")
+    if not timestamp.isdigit() or len(timestamp) > _LONGEST_TIME:
+        raise SignatureError("X-Slack-Request-Timestamp is not a whole number of seconds")
+    signed = b":".join((_SLACK, timestamp, body))
+    expected = [_SLACK + b"=" + hmac.digest(secret, signed, "sha256").hex().encode() for secret in secrets]
+    if not _is_any(signature, expected):
+        raise SignatureError("signature is not that of this body with the secret that is configured")
+    if abs(require_aware("now", now) - EPOCH - timedelta(seconds=int(timestamp))) > TOLERANCE:
+        raise SignatureError(
+            "X-Slack-Request-Timestamp is more than five minutes off, expected a fresh delivery"
+        )
 
 
 def check_shared_secret(given: bytes | None, secrets: Sequence[bytes]) -> None:
