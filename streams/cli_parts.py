@@ -25,7 +25,7 @@ class Role(StrEnum):
 
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (up, worker, executor, watcher, journal, notifier, gateway, doctor, topics):
+    for command in (up, worker, executor, watcher, puller, journal, notifier, gateway, doctor, topics):
         app.command()(command)
 
 
@@ -80,6 +80,13 @@ def watcher() -> None:
         ) from error
 
     run_watcher(connected(read_settings()), stop_flag())
+
+
+def puller() -> None:
+    """Run the puller: ask Prometheus and Datadog for the metrics that the file of SUTURE_PULL lists."""
+    from streams.puller_service import run_puller
+
+    run_puller(connected(read_settings()), stop_flag())
 
 
 def journal() -> None:

@@ -164,10 +164,11 @@ def run_everything(settings: Settings, data: Path | None) -> int:
 
 
 def parts_of(settings: Settings) -> Mapping[str, list[str]]:
-    """Return the parts of an installation: watcher and notifier among them where there is work for them."""
+    """Return the parts of an installation: watcher, puller and notifier where there is work for them."""
     watcher = {"watcher": ["watcher"]} if settings.watch else {}
     notifier = {"notifier": ["notifier"]} if configured_sinks(settings) else {}
-    return {**PARTS, **watcher, **notifier}
+    puller = {"puller": ["puller"]} if settings.pull else {}
+    return {**PARTS, **watcher, **puller, **notifier}
 
 
 def with_secrets(settings: Settings) -> Settings:

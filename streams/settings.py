@@ -51,6 +51,7 @@ class Settings:
         processes: Folder of the local workloads that an executor serves. `SUTURE_PROCESSES`.
         runbooks: List of what an executor may run besides a cluster's API; None for nothing.
             `SUTURE_RUNBOOKS`.
+        pull: File of sources that are asked for metrics; None for none. `SUTURE_PULL`.
         kill_file: File whose presence makes an executor refuse every change, Kafka or not. None for
             `kill-switch` in the data folder. `SUTURE_KILL_FILE`.
         gitops: How an executor deals with those who write workloads again from git.
@@ -85,6 +86,7 @@ class Settings:
     service_label: str = "app.kubernetes.io/name"
     processes: Path | None = None
     runbooks: Path | None = None
+    pull: Path | None = None
     kill_file: Path | None = None
     gitops: GitOpsSettings = field(default_factory=GitOpsSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
@@ -131,6 +133,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     processes = text("SUTURE_PROCESSES", "")
     playbooks = text("SUTURE_PLAYBOOKS", "")
     runbooks = text("SUTURE_RUNBOOKS", "")
+    pull = text("SUTURE_PULL", "")
     kill_file = text("SUTURE_KILL_FILE", "")
     return Settings(
         bootstrap=text("KAFKA_BOOTSTRAP", ""),
@@ -153,6 +156,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         service_label=text("SUTURE_SERVICE_LABEL", "app.kubernetes.io/name"),
         processes=Path(processes) if processes else None,
         runbooks=Path(runbooks) if runbooks else None,
+        pull=Path(pull) if pull else None,
         kill_file=Path(kill_file) if kill_file else None,
         gitops=read_gitops_settings(given),
         webhooks=read_webhook_settings(given),
@@ -189,6 +193,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_SERVICE_LABEL": settings.service_label,
         "SUTURE_PROCESSES": str(settings.processes or ""),
         "SUTURE_RUNBOOKS": str(settings.runbooks or ""),
+        "SUTURE_PULL": str(settings.pull or ""),
         "SUTURE_KILL_FILE": str(settings.kill_file or ""),
         "SUTURE_LISTEN": settings.listen,
         "SUTURE_GATEWAY": settings.gateway,

@@ -1,0 +1,146 @@
+"""The puller as it is deployed: a process that asks a real Prometheus, and a real Kafka that it writes to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+
+from infra.dev.kafka import Broker
+from infra.dev.web_server import WebServer
+from schemas.judgements import VerdictKind
+from schemas.observations import VerdictReached
+from schemas.otlp_metrics import read_metrics
+from schemas.samples import Temporality
+from schemas.topics import Topic
+from tests.integration.exporter import COUNT, SUM, Exporter, Instance, exporting
+from tests.integration.installation import JUDGE, Installation
+from tests.integration.parts import ServerFactory
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+OLD, NEW = "0a0a0a0a0a", "1b1b1b1b1b"
+POLICY = """
+version: 1
+defaults:
+  judge: {interval: 2s, lateness: 8s, watch: 10m, min_watch: 10s, min_intervals: 3, quiet: 1m}
+  target: {kind: processes, cluster: default, namespace: shop, workload: "{service}"}
+"""
+
+Sample = tuple[str, str, str, int]
+"""Metric, pod, status code and time in milliseconds."""
+
+
+def written(folder: Path, url: str) -> Path:
+    """Return a file of one source that is asked every second."""
+    file = folder / "pull.yaml"
+    asked = "".join(f"\n      - {{metric: {name}, query: {name}, kind: counter}}" for name in (COUNT, SUM))
+    file.write_text(
+        "version: 1\nsources:\n"
+        f"  - name: main\n    kind: prometheus\n    url: {url}\n    interval: 1s\n    step: 1s\n"
+        f"    delay: 3s\n    timeout: 5s\n    history: 30s\n    silent_after: 3\n    queries:{asked}\n"
+    )
+    return file
+
+
+def pulled(installation: Installation) -> Counter[tuple[Sample, float]]:
+    """Return the samples that stand on the log, each as often as it does."""
+    found: Counter[tuple[Sample, float]] = Counter()
+    for record in installation.records(Topic.OTLP_METRICS):
+        for batch in read_metrics(record.value or b"").batches:
+            for number, time_ms, value in zip(
+                batch.series_ids.tolist(), batch.times_ms.tolist(), batch.values.tolist(), strict=True
+            ):
+                series = batch.series[number]
+                assert series.temporality is Temporality.CUMULATIVE
+                code = dict(series.attributes)["http_response_status_code"]
+                found[(series.metric, series.pod, code, time_ms), value] += 1
+    return found
+
+
+def told(server: WebServer, metric: str, start_ms: int, end_ms: int) -> dict[Sample, float]:
+    """Return what Prometheus says of each second in which it read anew, asked by other means than ours."""
+
+    def ask(query: str) -> dict[Sample, float]:
+        form = {"query": query, "start": start_ms / 1000, "end": end_ms / 1000, "step": 1}
+        answer = httpx.get(f"{server.url}/api/v1/query_range", params=form, trust_env=False).json()
+        return {
+            (
+                metric,
+                row["metric"]["pod"],
+                row["metric"]["http_response_status_code"],
+                round(at * 1000),
+            ): float(text)
+            for row in answer["data"]["result"]
+            for at, text in row["values"]
+        }
+
+    read_at = ask(f"timestamp({metric})")
+    return {key: value for key, value in ask(metric).items() if read_at[key] * 1000 > key[3] - 1000}
+
+
+def shop(exporter: Exporter) -> None:
+    for pod in "abc":
+        exporter.add(Instance(pod, "1", OLD, error_ratio=0.003))
+
+
+def test_every_sample_is_on_the_log_once_although_the_puller_is_killed(
+    kafka_broker: Broker, prometheus_server: ServerFactory, tmp_path: Path
+) -> None:
+    with exporting() as exporter:
+        shop(exporter)
+        server = prometheus_server(exporter.prometheus_config())
+        file = written(tmp_path, server.url)
+        with Installation(
+            kafka_broker.bootstrap, tmp_path, "pulled.", {"puller": ["puller"]}, POLICY, pull=file
+        ) as installation:
+            for times in (1, 2, 3):
+                installation.until(
+                    lambda times=times: len(pulled(installation)) > 60 * times,  # type: ignore[misc]
+                    f"samples on the log, start {times}",
+                )
+                if times < 3:
+                    installation.kill("puller")
+            found = pulled(installation)
+        assert max(found.values()) == 1
+        first, last = min(key[3] for key, _ in found), max(key[3] for key, _ in found)
+        expected: dict[Sample, float] = {}
+        for metric in (COUNT, SUM):
+            expected |= told(server, metric, first, last)
+        assert dict(found) == dict.fromkeys(expected.items(), 1)
+        assert {(key[3] - first) % 1000 for key, _ in found} == {0}
+
+
+def verdicts(installation: Installation) -> list[VerdictKind]:
+    return [said.verdict.kind for said in installation.said(VerdictReached)]
+
+
+def test_a_prometheus_that_stops_during_a_watch_breaks_the_verdict_and_judging_goes_on_when_it_is_back(
+    kafka_broker: Broker, prometheus_server: ServerFactory, tmp_path: Path
+) -> None:
+    with exporting() as exporter:
+        shop(exporter)
+        server = prometheus_server(exporter.prometheus_config())
+        file = written(tmp_path, server.url)
+        parts = {"judge": JUDGE, "puller": ["puller"]}
+        with Installation(
+            kafka_broker.bootstrap, tmp_path, "blind.", parts, POLICY, pull=file
+        ) as installation:
+            installation.until(lambda: len(pulled(installation)) > 120, "stable pods speak")
+            exporter.add(Instance("n", "2", NEW, error_ratio=0.003))
+            installation.cli(
+                "ci", "deploy", "--service=cart", "--version=2", "--environment=dev", f"--template={NEW}"
+            )
+            installation.until(lambda: VerdictKind.INCONCLUSIVE in verdicts(installation), "watched")
+            server.stop()
+            installation.until(lambda: verdicts(installation)[-1] is VerdictKind.BROKEN, "broken")
+            reasons = installation.said(VerdictReached)[-1].verdict.reasons
+            assert reasons[0].startswith("prometheus main sees nothing since")
+            assert "no answer: ConnectError" in reasons[0]
+            server.start()
+            installation.until(lambda: verdicts(installation)[-1] is not VerdictKind.BROKEN, "back")
+            assert VerdictKind.HARMFUL not in verdicts(installation)
+            exporter.fail("n", 0.6)
+            installation.until(lambda: verdicts(installation)[-1] is VerdictKind.HARMFUL, "harm is found")
