@@ -1,10 +1,11 @@
-"""What a human is shown with a question, in words: the same on every channel, bounded, without log text."""
+"""What a human is shown with a question, in words: the same on every channel, bounded, without log lines."""
 
 from datetime import datetime
 
 from schemas.approvals import Brief
 from schemas.judgements import Evidence, Verdict
 from schemas.orders import Command, Decision
+from schemas.outward_words import outward_sentence
 from schemas.releases import Release
 
 _MOST_LINES = 5
@@ -14,7 +15,6 @@ _LONGEST_LINE = 400
 def brief_of(
     decision: Decision,
     command: Command,
-    reason: str,
     expires_at: datetime | None,
     release: Release | None = None,
     verdict: Verdict | None = None,
@@ -24,7 +24,6 @@ def brief_of(
     Args:
         decision: What waits.
         command: What approval would order.
-        reason: Why it waits.
         expires_at: When the question ends; None for never.
         release: The release that it is about; None for a step of a playbook.
         verdict: The judge's newest word on it; None where a failure led here.
@@ -36,7 +35,7 @@ def brief_of(
             evidence[0].comparison if evidence else "nothing: it follows from what was seen to fail"
         ),
         certainty=_line(_certainty(decision, verdict)),
-        if_nothing=_line(_if_nothing(decision, reason, expires_at)),
+        if_nothing=_line(_if_nothing(decision, expires_at)),
         suspects=tuple(
             _line(f"{suspect.release} (score {suspect.score:.3g}): {suspect.why}")
             for suspect in decision.suspects[:_MOST_LINES]
@@ -61,27 +60,26 @@ def _certainty(decision: Decision, verdict: Verdict | None) -> str:
     if verdict is None:
         return f"it was seen, and is no test's result: {decision.why}"
     if verdict.confidence <= 0.0:
-        return f"judged {verdict.kind} at {verdict.at}: {verdict.reasons[0]}"
+        return f"judged {verdict.kind} at {verdict.at:%H:%M:%S} UTC"
     return (
         f"judged {verdict.kind} with confidence {verdict.confidence:.4f}; of releases without fault at most "
-        f"{100 * verdict.alpha:g} % are"
+        f"{100 * verdict.alpha:g} % are judged so"
     )
 
 
-def _if_nothing(decision: Decision, reason: str, expires_at: datetime | None) -> str:
+def _if_nothing(decision: Decision, expires_at: datetime | None) -> str:
     by = f" by {expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else ""
     return (
-        f"without an answer{by} nothing is changed and {decision.service} {decision.version} stays as it is; "
-        f"it waits because: {reason}"
+        f"without an answer{by} nothing is changed and {decision.service} {decision.version} stays as it is"
     )
 
 
 def _signals(
     decision: Decision, release: Release | None, verdict: Verdict | None, evidence: list[Evidence]
 ) -> tuple[str, ...]:
-    lines = [f"{one.signal}{one.where}: {one.text}" for one in evidence if one.text][:_MOST_LINES]
+    lines = [outward_sentence(one) for one in evidence if one.text][:_MOST_LINES]
     if not lines:
-        lines = list(verdict.reasons[:_MOST_LINES]) if verdict else [decision.why]
+        lines = [decision.why if verdict is None else f"the verdict is {verdict.kind}"]
     if verdict and verdict.first_bad_at and release:
         since = (verdict.first_bad_at - release.started_at).total_seconds()
         lines.append(f"bad from {verdict.first_bad_at:%H:%M:%S} UTC on, {since:.0f} s after the deploy event")

@@ -35,7 +35,7 @@ def hold_back(
         # The time to answer starts when an answer can have an effect.
         begins = max(now, state.frozen_until)
     expires_at = begins + settings.approval_expires
-    brief = brief_of(decision, command, obstacle.reason, expires_at, release, verdict)
+    brief = brief_of(decision, command, expires_at, release, verdict)
     said = held(decision, obstacle, now, expires_at, command, _asked(settings.approval, begins), brief)
     state.holds[said.id] = OpenHold(
         held=said,

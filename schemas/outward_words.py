@@ -32,7 +32,7 @@ def outward_words(verdict: Verdict) -> str:
             (one for one in verdict.evidence if not one.is_shared),
             key=lambda one: (not one.convicts, -one.log_e, one.signal, one.edge, one.id),
         )
-        sentences += [_sentence(one) for one in strongest[:_MOST_SENTENCES]]
+        sentences += [outward_sentence(one) for one in strongest[:_MOST_SENTENCES]]
         sentences.append(
             f"confidence {verdict.confidence:.4f}; of releases without fault "
             f"at most {100 * verdict.alpha:g} % are judged so"
@@ -40,7 +40,8 @@ def outward_words(verdict: Verdict) -> str:
     return "; ".join(sentences)
 
 
-def _sentence(evidence: Evidence) -> str:
+def outward_sentence(evidence: Evidence) -> str:
+    """Return what one signal says, without a line of any log."""
     if not evidence.detector.startswith(LOG_DETECTOR) and evidence.text:
         return evidence.text
     return f"{evidence.signal}: {evidence.canary.pods} canary pods print a statement as others do not"
