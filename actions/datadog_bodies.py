@@ -148,12 +148,11 @@ def _incident(release: ReleaseId, since: datetime, name: str, more: Json) -> Jso
 
 
 def _git(release: Release) -> Json | None:
-    """Return where the source is, when the deploy event came from a repository and named a whole commit."""
-    source = release.event.partition(" ")[0]
-    parts = urlsplit(source)
+    """Return where the source is, when the deploy event named a repository and a whole commit."""
+    parts = urlsplit(release.repository)
     if parts.scheme != "https" or not parts.path.strip("/") or not _COMMIT.fullmatch(release.commit):
         return None
-    return {"commit_sha": release.commit, "repository_url": source}
+    return {"commit_sha": release.commit, "repository_url": release.repository}
 
 
 def _data(attributes: Json) -> Json:

@@ -1,19 +1,21 @@
-"""The one door to GitHub: a pull request that takes one commit back, built with its Git Data API.
+"""GitHub: a pull request that takes one commit back, built with its Git Data API.
 
 GitHub's REST API has no revert. The revert is the inverse of the commit's files, laid on the head of the base
 branch, and only where these files are still as the commit left them: then it is what `git revert` gives, and
 nothing has to be merged here. Source: docs.github.com, REST API, Git database and Pulls.
 """
 
-import requests
-from github import Auth, Github, GithubException, InputGitTreeElement, RateLimitExceededException
-from github.Repository import Repository
-
-from actions.errors import ActionError, PermanentActionError, RefusedActionError, TransientActionError
+from actions.errors import RefusedActionError
+from actions.github_door import (
+    GITHUB_ERRORS,
+    PUBLIC,
+    GithubException,
+    InputGitTreeElement,
+    Repository,
+    as_token,
+    told_by_github,
+)
 from actions.revert_requests import Revert, named, require_in_folder
-
-TIMEOUT_S = 15
-PUBLIC = "https://api.github.com"
 
 Blob = tuple[str, str, str]
 """Mode, type and id of one path in a tree."""
@@ -30,16 +32,7 @@ class GitHubReverts:
     """
 
     def __init__(self, token: str, address: str = PUBLIC) -> None:
-        # By itself the client tries ten times and sleeps out rate limits, past any command's end.
-        self._client = Github(
-            auth=Auth.Token(token),
-            base_url=address.rstrip("/"),
-            timeout=TIMEOUT_S,
-            retry=None,
-            seconds_between_requests=None,
-            seconds_between_writes=None,
-            user_agent="suture",
-        )
+        self._client = as_token(token, address)
 
     def request(self, revert: Revert) -> str:
         """Return the address of the pull request, which is opened unless it is there."""
@@ -53,8 +46,8 @@ class GitHubReverts:
                 self._make_branch(repository, revert, base)
             opened = repository.create_pull(base, revert.branch, title=revert.title, body=revert.body)
             return str(opened.html_url)
-        except (GithubException, requests.RequestException) as error:
-            raise _told(revert, error) from error
+        except GITHUB_ERRORS as error:
+            raise told_by_github(f"revert of {revert.commit} in {revert.repository}", error) from error
 
     def _make_branch(self, repository: Repository, revert: Revert, base: str) -> None:
         """Make a branch with one commit more than the base branch, the revert."""
@@ -120,15 +113,3 @@ def _has_branch(repository: Repository, name: str) -> bool:
             return False
         raise
     return True
-
-
-def _told(revert: Revert, error: GithubException | requests.RequestException) -> ActionError:
-    """Return the error of an answer, with GitHub's own words."""
-    what = f"revert of {revert.commit} in {revert.repository}"
-    if isinstance(error, requests.RequestException):
-        return TransientActionError(f"{what}: GitHub cannot be reached: {type(error).__name__}")
-    said = error.data.get("message", "") if isinstance(error.data, dict) else ""
-    text = f"{what}: {error.status} {said}".rstrip()
-    if isinstance(error, RateLimitExceededException) or error.status == 429 or error.status >= 500:
-        return TransientActionError(text)
-    return PermanentActionError(text)

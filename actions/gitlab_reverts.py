@@ -1,22 +1,20 @@
-"""The one door to GitLab: a merge request that takes one commit back, by GitLab's own revert.
+"""GitLab: a merge request that takes one commit back, by GitLab's own revert.
 
 Source: docs.gitlab.com, REST API, Commits ("Revert a commit"), Branches and Merge requests.
 """
 
-from typing import Any
-
-import requests
-from gitlab import Gitlab, GitlabError
-from gitlab.v4.objects import Project, ProjectBranch
-
-from actions.errors import ActionError, PermanentActionError, RefusedActionError, TransientActionError
+from actions.errors import RefusedActionError
+from actions.gitlab_door import (
+    AT_ONCE,
+    GITLAB_ERRORS,
+    PUBLIC,
+    GitlabError,
+    Project,
+    ProjectBranch,
+    as_token,
+    told_by_gitlab,
+)
 from actions.revert_requests import Revert, require_in_folder
-
-TIMEOUT_S = 15
-PUBLIC = "https://gitlab.com"
-
-# By itself the client sleeps out a rate limit, past any command's end.
-_AT_ONCE: dict[str, Any] = {"obey_rate_limit": False}
 
 
 class GitLabReverts:
@@ -30,16 +28,14 @@ class GitLabReverts:
     """
 
     def __init__(self, token: str, address: str = PUBLIC) -> None:
-        self._client = Gitlab(
-            address, private_token=token, timeout=TIMEOUT_S, retry_transient_errors=False, user_agent="suture"
-        )
+        self._client = as_token(token, address)
 
     def request(self, revert: Revert) -> str:
         """Return the address of the merge request, which is opened unless it is there."""
         try:
-            project = self._client.projects.get(revert.repository, **_AT_ONCE)
+            project = self._client.projects.get(revert.repository, **AT_ONCE)
             found = project.mergerequests.list(
-                source_branch=revert.branch, state="all", per_page=1, page=1, **_AT_ONCE
+                source_branch=revert.branch, state="all", per_page=1, page=1, **AT_ONCE
             )
             for one in found:
                 return str(one.web_url)
@@ -53,31 +49,31 @@ class GitLabReverts:
                     "description": revert.body,
                     "remove_source_branch": True,
                 },
-                **_AT_ONCE,
+                **AT_ONCE,
             )
             return str(opened.web_url)
-        except (GitlabError, requests.RequestException) as error:
-            raise _told(revert, error) from error
+        except GITLAB_ERRORS as error:
+            raise told_by_gitlab(f"revert of {revert.commit} in {revert.repository}", error) from error
 
     def _make_branch(self, project: Project, revert: Revert, base: str) -> None:
         """Make a branch from the base branch, and the revert on it, unless both are there."""
         branch = _branch(project, revert.branch)
         if branch is None:
-            commit = project.commits.get(revert.commit, **_AT_ONCE)
+            commit = project.commits.get(revert.commit, **AT_ONCE)
             changed = [
                 path
-                for entry in commit.diff(get_all=True, **_AT_ONCE)
+                for entry in commit.diff(get_all=True, **AT_ONCE)
                 for path in (str(entry["old_path"]), str(entry["new_path"]))
             ]
             require_in_folder(revert, changed)
-            branch = project.branches.create({"branch": revert.branch, "ref": base}, **_AT_ONCE)
+            branch = project.branches.create({"branch": revert.branch, "ref": base}, **AT_ONCE)
         if revert.commit in str(branch.commit.get("message", "")):
             # GitLab's revert says which commit it takes back; we died before the request was opened.
             return
         try:
-            project.commits.get(revert.commit, lazy=True).revert(revert.branch, **_AT_ONCE)
+            project.commits.get(revert.commit, lazy=True).revert(revert.branch, **AT_ONCE)
         except GitlabError as error:
-            project.branches.delete(revert.branch, **_AT_ONCE)
+            project.branches.delete(revert.branch, **AT_ONCE)
             if error.response_code == 400:
                 raise RefusedActionError(
                     f"commit {revert.commit} cannot be reverted by itself on {base}: {error.error_message}"
@@ -87,18 +83,8 @@ class GitLabReverts:
 
 def _branch(project: Project, name: str) -> ProjectBranch | None:
     try:
-        return project.branches.get(name, **_AT_ONCE)
+        return project.branches.get(name, **AT_ONCE)
     except GitlabError as error:
         if error.response_code == 404:
             return None
         raise
-
-
-def _told(revert: Revert, error: GitlabError | requests.RequestException) -> ActionError:
-    """Return the error of an answer, with GitLab's own words."""
-    what = f"revert of {revert.commit} in {revert.repository}"
-    if isinstance(error, requests.RequestException):
-        return TransientActionError(f"{what}: GitLab cannot be reached: {type(error).__name__}")
-    code = error.response_code or 0
-    text = f"{what}: {code} {error.error_message}".rstrip()
-    return TransientActionError(text) if code == 429 or code >= 500 else PermanentActionError(text)

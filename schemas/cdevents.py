@@ -86,6 +86,8 @@ def read_deploy(event: CloudEvent) -> ReleaseStarted | None:
             chain=_optional(context, "chainId", 200),
             is_rollback=kind[2] == "rolledback",
             one_way=_optional(ours, "oneWay", LONGEST_REASON),
+            repository=_optional(ours, "repository", 2048) or _forge(source, ours),
+            deployment=_optional(ours, "deployment", 2048),
         )
     )
 
@@ -132,6 +134,7 @@ def deploy_event(
     one_way: str = "",
     deployment: str = "",
     artifact: str = "",
+    repository: str = "",
 ) -> CloudEvent:
     """Return a CDEvents v0.5.1 `service.deployed` (or `.upgraded`): the same arguments give the same event.
 
@@ -153,6 +156,7 @@ def deploy_event(
             deployment alone, so that it is the same event whenever it is told of, and of whatever
             state. "" where nothing but the arguments tells two deploys apart.
         artifact: What was deployed, as a package URL; "" for one that is made of service and version.
+        repository: Address of the repository that the commit is of; "" for the source, where that is one.
 
     Raises:
         SchemaError: a name cannot be one, or the version is empty.
@@ -169,6 +173,10 @@ def deploy_event(
     if one_way:
         # Left out of an event that says nothing: those that were sent before keep their ids.
         ours["oneWay"] = one_way
+    if deployment:
+        ours["deployment"] = deployment
+    if repository:
+        ours["repository"] = repository
     if target is not None:
         ours["target"] = {
             "kind": target.kind.value,
@@ -199,8 +207,7 @@ def deploy_event(
             "source": source,
             "content": {
                 "environment": {"id": environment},
-                "artifactId": artifact
-                or f"pkg:generic/{quote(service, safe='')}@{quote(version, safe='')}",
+                "artifactId": artifact or f"pkg:generic/{quote(service, safe='')}@{quote(version, safe='')}",
             },
         },
         "customData": {
@@ -218,6 +225,11 @@ def _custom_data(whole: dict[str, Json]) -> dict[str, Json]:
     """Return the event's custom data; what is not a JSON object is somebody else's business."""
     custom = whole.get("customData")
     return custom if isinstance(custom, dict) else {}
+
+
+def _forge(source: str, ours: dict[str, Json]) -> str:
+    """Return a source that is a repository's address, as it is where a forge told of its deployment."""
+    return source if "deployment" in ours and source.startswith(("https://", "http://")) else ""
 
 
 def _target(ours: dict[str, Json], environment: EnvironmentName, service: ServiceName) -> Target | None:

@@ -50,6 +50,8 @@ class Release:
         is_rollback: The event itself says that it takes a version back: never rolled back in turn.
         one_way: What the release changes that going back does not take back, as its event declares it; ""
             when it declares nothing.
+        repository: Address of the repository that the commit is of; "" when the event did not say.
+        deployment: What the repository's forge knows the deployment by; "" when the event did not say.
     """
 
     id: ReleaseId
@@ -65,6 +67,8 @@ class Release:
     chain: str = ""
     is_rollback: bool = False
     one_way: str = ""
+    repository: str = ""
+    deployment: str = ""
 
     def __post_init__(self) -> None:
         require_aware("started_at", self.started_at)

@@ -33,8 +33,10 @@ RELEASE = Release(
     started_at=START,
     template=NEW,
     rollback_template=OLD,
-    commit="234fd47e07d1004f0aed9c",
+    commit="f95f852bd8fca8fcc58a9a2d6c842781e32a215e",
     event="https://github.com/shop/cart 9b6f1c1e-deploy",
+    repository="https://github.com/shop/cart",
+    deployment="145988746",
     chain="chain-7",
 )
 

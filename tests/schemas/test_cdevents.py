@@ -251,3 +251,16 @@ def test_every_version_and_service_name_survives_the_event(version: str, service
     started = read_deploy(full_event(version=version, service=ServiceName(service)))
     assert started is not None
     assert (started.release.version, started.release.service) == (version, service)
+
+
+def test_a_pipeline_may_name_the_repository_and_no_other_source_is_taken_for_one() -> None:
+    named = read_deploy(full_event(repository="https://github.com/shop/cart"))
+    assert named is not None
+    assert named.release.repository == "https://github.com/shop/cart"
+    usual = read_deploy(full_event())
+    assert usual is not None
+    assert usual.release.repository == ""
+
+
+def test_a_repository_changes_the_id_of_no_event_that_names_none() -> None:
+    assert full_event().id == full_event(repository="").id != full_event(repository="https://x.example").id

@@ -379,3 +379,24 @@ def test_a_refusal_repeats_nothing_of_the_delivery(changes: dict[str, Any]) -> N
     with pytest.raises(SchemaError) as refused:
         github(**changes)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "repository", "deployment"),
+    [
+        (
+            read_github("deployment_status", json.dumps(GITHUB).encode(), NAMES),
+            "https://github.com/shop/cart",
+            "145988746",
+        ),
+        (read_gitlab(json.dumps(GITLAB).encode(), NAMES), "https://gitlab.example/shop/cart", "15"),
+    ],
+    ids=["github", "gitlab"],
+)
+def test_a_release_knows_the_repository_and_the_deployment_that_its_forge_told_of(
+    told: Told, repository: str, deployment: str
+) -> None:
+    assert isinstance(told, ToldDeploy)
+    started = read_deploy(told_event(told))
+    assert started is not None
+    assert (started.release.repository, started.release.deployment) == (repository, deployment)
