@@ -331,6 +331,33 @@ class SlackApi:
         )
 
 
+class SocketAddresses:
+    """Addresses of Socket Mode, each good for one connection within half a minute.
+
+    Args:
+        client: As `web_client` makes it, without the bot's token.
+        app_token: Of the app, `xapp-...`, with `connections:write`.
+    """
+
+    def __init__(self, client: WebClient, app_token: str) -> None:
+        self._client, self._app_token = client, app_token
+
+    def __call__(self) -> str:
+        """Return a new one.
+
+        Raises:
+            TransientActionError: Slack gives none now.
+            PermanentActionError: it never will, as with a token that lacks the right.
+        """
+        what = "apps.connections.open"
+        answer = _called(what, lambda: self._client.apps_connections_open(app_token=self._app_token))
+        address = _text(answer, "url")
+        is_local = self._client.base_url.startswith("http:")
+        if not address.startswith("wss://") and not (is_local and address.startswith("ws://")):
+            raise TransientActionError(f"{what}: the answer names no wss:// address")
+        return address
+
+
 class _UnreadableError(ActionError):
     """We may not read there."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,15 +26,17 @@ class SocketEndpoint:
     """Where an app's sockets arrive.
 
     Attributes:
-        acknowledged: Ids of envelopes, in the order in which they were acknowledged.
+        sent: Ids of envelopes, in the order in which they went out.
+        acknowledged: The same, in the order in which they were acknowledged.
         opened: How many connections there have been.
     """
 
     def __init__(self, app: str) -> None:
-        self._app, self._port, self._tickets, self._sent = app, 0, 0, 0
+        self._app, self._port, self._tickets = app, 0, 0
         self._unused: list[str] = []
         self._connections: list[ServerConnection] = []
         self._changed = threading.Condition()
+        self.sent: list[str] = []
         self.acknowledged: list[str] = []
         self.opened = 0
 
@@ -66,30 +68,44 @@ class SocketEndpoint:
         Raises:
             TimeoutError: no app is connected.
         """
+        connection, envelope = self._sent(kind, payload)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: envelope in self.acknowledged or connection not in self._connections,
+                ACKNOWLEDGE_WITHIN_S,
+            )
+            return envelope in self.acknowledged
+
+    def send_soon(self, kind: str, payload: Json) -> None:
+        """Send an envelope, and wait for nothing.
+
+        Raises:
+            TimeoutError: no app is connected.
+        """
+        self._sent(kind, payload)
+
+    def send_text(self, text: str) -> None:
+        """Send a message as it is."""
+        with self._changed:
+            connection = self._connections[-1]
+        connection.send(text)
+
+    def _sent(self, kind: str, payload: Json) -> tuple[ServerConnection, str]:
         with self._changed:
             if not self._changed.wait_for(lambda: self._connections, ACKNOWLEDGE_WITHIN_S):
                 raise TimeoutError("no app is connected")
-            connection = self._connections[-1]
-            self._sent += 1
-            envelope = f"envelope-{self._sent}"
-        return self.send_envelope(
-            connection,
-            {"envelope_id": envelope, "payload": payload, "type": kind, "accepts_response_payload": False},
-        )
-
-    def send_envelope(self, connection: ServerConnection, envelope: Json) -> bool:
-        """Send an envelope as it is, and return whether it was acknowledged."""
-        try:
-            connection.send(json.dumps(envelope))
-        except ConnectionClosed:
-            return False
-        known = envelope["envelope_id"]
-        with self._changed:
-            self._changed.wait_for(
-                lambda: known in self.acknowledged or connection not in self._connections,
-                ACKNOWLEDGE_WITHIN_S,
-            )
-            return known in self.acknowledged
+            connection, envelope = self._connections[-1], f"envelope-{len(self.sent) + 1}"
+            self.sent.append(envelope)
+            self._changed.notify_all()
+        message = {
+            "envelope_id": envelope,
+            "payload": payload,
+            "type": kind,
+            "accepts_response_payload": False,
+        }
+        with suppress(ConnectionClosed):
+            connection.send(json.dumps(message))
+        return connection, envelope
 
     def disconnect(self, reason: str = "refresh_requested") -> None:
         """Tell every connection that it will end, as Slack does every few hours."""
@@ -109,6 +125,16 @@ class SocketEndpoint:
             connections = list(self._connections)
         for connection in connections:
             connection.close()
+
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        """Return once a condition on what was sent, acknowledged and opened holds.
+
+        Raises:
+            TimeoutError: it did not.
+        """
+        with self._changed:
+            if not self._changed.wait_for(condition, ACKNOWLEDGE_WITHIN_S):
+                raise TimeoutError(f"sent {self.sent}, acknowledged {self.acknowledged}")
 
     def wait_opened(self, count: int) -> None:
         """Return once there have been so many connections.
