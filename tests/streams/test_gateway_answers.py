@@ -3,64 +3,22 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from schemas.approvals import HoldChange, HoldChanged
-from schemas.keys import CommandId, DecisionId, EnvironmentName, ReleaseId, ServiceName, TemplateHash
+from schemas.approvals import HoldChange
 from schemas.observation_messages import read_observation
 from schemas.observations import Approval, LogPosition
-from schemas.orders import Command, CommandKind, Guard, Held
-from schemas.releases import Target, TargetKind
 from streams.gateway import create_app
 from streams.gateway_publishing import PublishError
 from streams.release_board import ReleaseBoard
 from streams.release_verdicts import ReleaseVerdicts
+from tests.streams.held_questions import HELD, NOW, changed
 
-NOW = datetime(2026, 11, 20, 14, 0, 5, tzinfo=UTC)
 ANN, BOB = "a-token-that-nobody-guesses", "another-token-that-nobody-guesses"
-ANSWER = {"hold": "h-1", "environment": "prod", "answer": "approve", "why": "seen it"}
-HELD = Held(
-    id="h-1",
-    decision=DecisionId("d-1"),
-    release=ReleaseId("r-1"),
-    environment=EnvironmentName("prod"),
-    service=ServiceName("cart"),
-    guard=Guard.APPROVAL,
-    reason="a human decides in prod",
-    at=NOW,
-    expires_at=NOW + timedelta(minutes=30),
-    command=Command(
-        id=CommandId("c-1"),
-        kind=CommandKind.UNDO,
-        decision=DecisionId("d-1"),
-        release=ReleaseId("r-1"),
-        environment=EnvironmentName("prod"),
-        service=ServiceName("cart"),
-        target=Target(kind=TargetKind.DEPLOYMENT, cluster="default", namespace="shop", workload="cart"),
-        template=TemplateHash("0a0a0a0a0a"),
-        expected_template=TemplateHash("1b1b1b1b1b"),
-        issued_at=NOW,
-        expires_at=NOW + timedelta(minutes=5),
-    ),
-)
-
-
-def changed(what: HoldChange, number: int = 1) -> HoldChanged:
-    return HoldChanged(
-        id=f"{what}-{number}",
-        hold=HELD.id,
-        release=HELD.release,
-        environment=HELD.environment,
-        service=HELD.service,
-        change=what,
-        by="policy",
-        at=NOW + timedelta(seconds=number),
-        text="it changed",
-    )
+ANSWER = {"hold": HELD.id, "environment": "prod", "answer": "approve", "why": "seen it"}
 
 
 class Site:

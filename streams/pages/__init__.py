@@ -1,0 +1,1 @@
+"""The console's templates and its one style sheet."""
