@@ -337,6 +337,10 @@ class LogWriter:
             )
         )
 
+    def remove(self, topic: Topic, key: bytes) -> None:
+        """Hand over that a key of a compacted topic holds nothing any more."""
+        self._pending.append(self._producer.send(topic_name(topic, self._prefix), value=None, key=key))
+
     def flush(self) -> None:
         """Wait until everything sent has arrived.
 
