@@ -19,6 +19,7 @@ from streams import (
     cli_policy,
     cli_questions,
     cli_rbac,
+    cli_slack,
 )
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.add_typer(cli_ci.app, name="ci")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_keys.app, name="keys")
 app.add_typer(cli_playbooks.app, name="playbooks")
+app.add_typer(cli_slack.app, name="slack")
 
 
 @app.callback()
