@@ -13,6 +13,7 @@ from streams.access_settings import AccessSettings, read_access_settings
 from streams.gitops_settings import GitOpsSettings, read_gitops_settings
 from streams.notifier_settings import NotifierSettings, read_notifier_settings
 from streams.pagerduty_settings import PagerDutySettings, read_pagerduty_settings
+from streams.slack_settings import SlackSettings, read_slack_settings
 from streams.telemetry_settings import TelemetrySettings, read_telemetry_settings, variables_of
 from streams.webhook_settings import WebhookSettings, read_webhook_settings
 
@@ -60,6 +61,7 @@ class Settings:
         telemetry: Who may send it telemetry, and how Prometheus' labels are read.
         access: Which of the gateway's doors stand open, and the token that is shown to one.
         notifier: Which other tools are told of what happens.
+        slack: Where people are asked in Slack.
         pagerduty: Where people are asked and called in PagerDuty.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
         gateway: Address of a gateway, for those who ask it for verdicts. `SUTURE_GATEWAY`.
@@ -95,6 +97,7 @@ class Settings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     notifier: NotifierSettings = field(default_factory=NotifierSettings)
+    slack: SlackSettings = field(default_factory=SlackSettings)
     pagerduty: PagerDutySettings = field(default_factory=PagerDutySettings)
     listen: str = "127.0.0.1:4318"
     gateway: str = "http://127.0.0.1:4318"
@@ -168,6 +171,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         access=read_access_settings(given),
         notifier=read_notifier_settings(given),
+        slack=read_slack_settings(given),
         pagerduty=read_pagerduty_settings(given),
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
         gateway=text("SUTURE_GATEWAY", "http://127.0.0.1:4318"),
