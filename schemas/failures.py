@@ -8,13 +8,14 @@ from enum import StrEnum
 from pydantic import AwareDatetime
 
 from schemas.keys import NO_TEMPLATE, EnvironmentName, ServiceName, TemplateHash, derived_id
-from schemas.releases import Target
+from schemas.releases import Target, TargetKind
 
 
 class FailurePattern(StrEnum):
     """Known ways to fail; each is what playbooks are chosen by.
 
-    ERROR_BURST is a release that was judged harmful: it is said by a verdict, never by a watcher.
+    ERROR_BURST is a release that was judged harmful: it is said by a verdict, never by a watcher. ALERT is
+    somebody else's rule that fires: whoever wrote it has seen to it that people know.
     """
 
     CRASH_LOOP = "crash_loop"
@@ -25,6 +26,7 @@ class FailurePattern(StrEnum):
     SATURATION = "saturation"
     CACHE_FULL = "cache_full"
     ERROR_BURST = "error_burst"
+    ALERT = "alert"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,8 @@ class Failure:
     Attributes:
         id: Derived from service, pattern, target and beginning: one failure has one id however often it
             is seen. Readable, and safe in URLs.
-        target: The workload that fails; of a migration, the CronJob that its Job was made from.
+        target: The workload that fails; of a migration, the CronJob that its Job was made from; `UNPLACED`
+            where who tells does not know, until the policy says it.
         template: Template of the failing pods; "" when they have several, or it has none.
         version: What the failing pods' telemetry calls itself; "" when unknown.
         pods: Pods that fail, by name; bounded by `MOST_PODS`.
@@ -76,6 +79,9 @@ class Failure:
 MOST_PODS = 20
 """Pods that a failure names; the others are counted."""
 
+UNPLACED = Target(kind=TargetKind.DEPLOYMENT, cluster="", namespace="", workload="")
+"""Stands for what runs the service, of which who tells knows no more."""
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9.]+")
 
 
@@ -92,7 +98,6 @@ def failure_id(
 
     `about` tells apart what the rest does not, such as two levels of one pattern.
 
-    >>> from schemas.releases import TargetKind
     >>> cart = Target(kind=TargetKind.DEPLOYMENT, cluster="default", namespace="prod", workload="cart")
     >>> at = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
     >>> prod, service = EnvironmentName("prod"), ServiceName("cart")

@@ -274,7 +274,7 @@ class Engine:
             case RecoveryJudged():
                 return environment_engine.recovery_judged(state, body, self._time(body.recovery.at))
             case FailureSeen():
-                return environment_engine.failure_seen(state, body, self._time(body.failure.at))
+                return environment_engine.failure_seen(state, body, policy, self._time(body.failure.at))
             case FailureCleared():
                 return environment_engine.failure_cleared(state, body, self._time(body.at))
             case TemplateSeen():

@@ -274,8 +274,12 @@ def outcome_reported(
         candidate.undone_at = (candidate.undone_at or outcome.started_at) if is_done else None
 
 
-def failure_seen(state: EnvironmentState, event: FailureSeen, now: datetime) -> Iterator[Said]:
+def failure_seen(
+    state: EnvironmentState, event: FailureSeen, policy: Policy, now: datetime
+) -> Iterator[Said]:
     """Take a failure in; the next tick decides about it."""
+    _, rule = policy.rule(state.environment, event.failure.service)
+    event = environment_failures.placed(event, rule)
     yield from environment_failures.failure_seen(state.remedies, event, now)
 
 

@@ -4,6 +4,7 @@ A failure of a release under watch is a reason to take the release back. Any oth
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from actions import gate
@@ -21,7 +22,7 @@ from actions.playbook_state import (
     RemedyState,
 )
 from schemas.effects import Said
-from schemas.failures import Failure, FailurePattern
+from schemas.failures import UNPLACED, Failure, FailurePattern
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, derived_id
 from schemas.observations import FailureCleared, FailureSeen, OneWaySeen, TemplateSeen
 from schemas.orders import Page
@@ -35,6 +36,22 @@ PATIENCE = timedelta(minutes=2)
 _KEEP = timedelta(hours=1)
 """How long a failure that is gone is remembered: it may come back under the same id."""
 
+MOST_ALERTS = MOST_FAILURES // 4
+"""Alerts that are remembered at once: however many rules fire, there is room for pods that fail."""
+
+FORGOTTEN_ALERT = timedelta(days=6)
+"""An alert that is not told of again for so long is over, and nobody said so: Alertmanager repeats every few
+hours, and within the five days for which it remembers what it told."""
+
+
+def placed(event: FailureSeen, rule: Rule) -> FailureSeen:
+    """Return the failure with the target that the policy names, where who told it knew none."""
+    failure = event.failure
+    if failure.target != UNPLACED:
+        return event
+    target = rule.target.target(failure.environment, failure.service)
+    return replace(event, failure=replace(failure, target=target))
+
 
 def failure_seen(remedies: RemedyState, event: FailureSeen, now: datetime) -> Iterator[Said]:
     """Take a failure in; a repeat that says nothing new is not told again."""
@@ -42,7 +59,7 @@ def failure_seen(remedies: RemedyState, event: FailureSeen, now: datetime) -> It
     known = remedies.failures.get(failure.id)
     if known is None:
         yield event
-        if len(remedies.failures) < MOST_FAILURES:
+        if _has_room(remedies, failure):
             remedies.failures[failure.id] = KnownFailure(failure=failure, seen_at=now)
         return
     is_news = known.gone_at is not None or (known.failure.failing, known.failure.replicas) != (
@@ -52,6 +69,14 @@ def failure_seen(remedies: RemedyState, event: FailureSeen, now: datetime) -> It
     known.failure, known.gone_at = failure, None
     if is_news:
         yield event
+
+
+def _has_room(remedies: RemedyState, failure: Failure) -> bool:
+    if failure.pattern is FailurePattern.ALERT:
+        alerts = sum(known.failure.pattern is FailurePattern.ALERT for known in remedies.failures.values())
+        if alerts >= MOST_ALERTS:
+            return False
+    return len(remedies.failures) < MOST_FAILURES
 
 
 def failure_cleared(
@@ -187,8 +212,11 @@ def begin(remedies: RemedyState, known: KnownFailure, choice: PlaybookChoice) ->
 def nothing_for(
     gates: gate.GateState, known: KnownFailure, choice: PlaybookChoice, now: datetime
 ) -> Iterator[Page]:
-    """Call a human about a failure that no playbook is for, once it has lasted."""
+    """Call a human about a failure that no playbook is for, once it has lasted; of an alert they know."""
     failure = known.failure
+    if failure.pattern is FailurePattern.ALERT:
+        known.is_decided = True
+        return
     if now - known.seen_at < PATIENCE:
         return
     known.is_decided = True
@@ -226,5 +254,12 @@ def go_on(
     remedies.failures = {
         key: known
         for key, known in remedies.failures.items()
-        if known.gone_at is None or now - known.gone_at < _KEEP or key in remedies.runs
+        if key in remedies.runs or not _is_over(known, now)
     }
+
+
+def _is_over(known: KnownFailure, now: datetime) -> bool:
+    """Return whether a failure is long gone."""
+    if known.gone_at is not None:
+        return now - known.gone_at >= _KEEP
+    return known.failure.pattern is FailurePattern.ALERT and now - known.failure.at >= FORGOTTEN_ALERT

@@ -29,6 +29,7 @@ from streams import clock
 from streams.access_settings import AccessSettings
 from streams.console import add_console_routes
 from streams.gateway_access import Access
+from streams.gateway_alerts import add_alert_routes
 from streams.gateway_answers import Answers, add_approval_routes
 from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
 from streams.gateway_deploys import add_deploy_routes
@@ -120,7 +121,8 @@ def create_app(
     add_console_routes(app, waiting.held, answers, known, now)
     app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
     app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
-    told = gateway.webhooks(webhooks or WebhookSettings())
+    webhooks = webhooks or WebhookSettings()
+    told = gateway.webhooks(webhooks)
     for vendor in Vendor:
         app.add_api_route(
             f"/v1/webhooks/{vendor}",
@@ -131,6 +133,7 @@ def create_app(
         )
     add_deploy_routes(app, gateway.publish, waiting.held, doors, now)
     add_keptn_routes(app, waiting, doors, now)
+    add_alert_routes(app, gateway.publish, webhooks, now, telemetry.labels, max_body_bytes)
     app.add_exception_handler(RefusedRequest, _refused)
     document(app)
     return app

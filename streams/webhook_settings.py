@@ -24,6 +24,9 @@ class WebhookSettings:
             `SUTURE_GITLAB_WEBHOOK_SECRET`.
         gitlab_tokens: What GitLab sends that does not sign. `SUTURE_GITLAB_WEBHOOK_TOKEN`.
         argo_cd: Bearer tokens of Argo CD's notifications. `SUTURE_ARGOCD_WEBHOOK_TOKEN`.
+        alertmanager: Bearer tokens of Alertmanager, which tells of alerts.
+            `SUTURE_ALERTMANAGER_WEBHOOK_TOKEN`.
+        alertmanager_users: The same as `user:password`. `SUTURE_ALERTMANAGER_WEBHOOK_BASIC`.
         names: `SUTURE_WEBHOOK_SERVICES` as `OWNER/REPOSITORY=SERVICE,...`; `SUTURE_WEBHOOK_ENVIRONMENTS` as
             `production=prod,staging`.
     """
@@ -32,6 +35,8 @@ class WebhookSettings:
     gitlab: tuple[bytes, ...] = ()
     gitlab_tokens: tuple[bytes, ...] = ()
     argo_cd: tuple[bytes, ...] = ()
+    alertmanager: tuple[bytes, ...] = ()
+    alertmanager_users: tuple[bytes, ...] = ()
     names: WebhookNames = field(default_factory=WebhookNames)
 
     def __repr__(self) -> str:
@@ -56,6 +61,8 @@ def read_webhook_settings(given: Mapping[str, str]) -> WebhookSettings:
         gitlab=_long_enough("SUTURE_GITLAB_WEBHOOK_SECRET", keys),
         gitlab_tokens=_secrets(given, "SUTURE_GITLAB_WEBHOOK_TOKEN"),
         argo_cd=_secrets(given, "SUTURE_ARGOCD_WEBHOOK_TOKEN"),
+        alertmanager=_secrets(given, "SUTURE_ALERTMANAGER_WEBHOOK_TOKEN"),
+        alertmanager_users=_secrets(given, "SUTURE_ALERTMANAGER_WEBHOOK_BASIC"),
         names=WebhookNames(
             services=_names(given, "SUTURE_WEBHOOK_SERVICES"),
             environments=_names(given, "SUTURE_WEBHOOK_ENVIRONMENTS"),
