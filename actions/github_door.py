@@ -5,7 +5,9 @@ Source: docs.github.com, REST API, authentication and rate limits; PyGithub 2.10
 
 import requests
 from github import Auth, Github, GithubException, InputGitTreeElement, RateLimitExceededException
+from github.GithubObject import NotSet
 from github.Repository import Repository
+from jwt.exceptions import PyJWTError
 
 from actions.errors import ActionError, PermanentActionError, TransientActionError
 from schemas.errors import SettingsError
@@ -14,8 +16,10 @@ __all__ = [
     "GITHUB_ERRORS",
     "PUBLIC",
     "TIMEOUT_S",
+    "Github",
     "GithubException",
     "InputGitTreeElement",
+    "NotSet",
     "Repository",
     "as_app",
     "as_token",
@@ -54,7 +58,7 @@ def as_app(app: int, installation: int, key: str, address: str = PUBLIC) -> Gith
     auth = Auth.AppAuth(app, key)
     try:
         auth.create_jwt()
-    except (ValueError, TypeError) as error:
+    except (PyJWTError, ValueError) as error:
         raise SettingsError("the GitHub App's key is no private key, expected PEM") from error
     return _client(auth.get_installation_auth(installation), address)
 

@@ -16,6 +16,7 @@ __all__ = [
     "GITLAB_ERRORS",
     "PUBLIC",
     "TIMEOUT_S",
+    "Gitlab",
     "GitlabError",
     "Project",
     "ProjectBranch",

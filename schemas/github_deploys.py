@@ -7,6 +7,7 @@ events and payloads".
 from schemas.cloudevents import read_instant
 from schemas.errors import SchemaError
 from schemas.foreign_json import Json, read_object
+from schemas.outward_words import SAID_BY
 from schemas.webhook_deploys import (
     NoDeploy,
     Told,
@@ -49,6 +50,8 @@ def read_github(event: str, body: bytes, names: WebhookNames) -> Told:
     if state not in _BEGINS:
         begun = "has not begun" if state in _WAITS else "did not come through, or its state is not known"
         return NoDeploy(why=f"deployment {begun}")
+    if optional_text_at(whole, "deployment_status.description").startswith(SAID_BY):
+        return NoDeploy(why="the status is what we said of the deployment ourselves")
     task = text_at(whole, "deployment.task")
     if task != _TASK and not task.startswith(f"{_TASK}:"):
         return NoDeploy(why="task is not deploy")

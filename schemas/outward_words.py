@@ -6,6 +6,9 @@ masked, it is a program's own text, and nobody there asked for it.
 
 from schemas.judgements import Evidence, Verdict, VerdictKind
 
+SAID_BY = "Suture: "
+"""How a line of ours begins where others write, too: our own word must not be taken for theirs."""
+
 LOG_DETECTOR = "log-template-"
 """How the name of a detector begins that weighs one statement; what it says quotes the statement."""
 

@@ -15,7 +15,7 @@ from streams.notifier_sinks import SinkEntry, SinkParts, configured_sinks
 from streams.release_memory import ReleaseMemory
 from streams.settings import Settings
 from streams.sink_runner import Pace, SinkRunner
-from streams.sinks import SinkHealth
+from streams.sinks import Sink, SinkHealth
 
 logger = logging.getLogger("suture.notifier")
 
@@ -38,12 +38,14 @@ class _Hosted:
     """A sink and its thread.
 
     Attributes:
+        sink: Made and not yet given to a thread.
         due: When its thread may begin again, on the monotonic clock.
     """
 
     name: str
     entry: SinkEntry
     health: SinkHealth = field(default_factory=SinkHealth)
+    sink: Sink | None = None
     thread: Thread | None = None
     due: float = 0.0
     is_served: bool = False
@@ -70,6 +72,7 @@ class Notifier:
 
     def run(self, stop: Event) -> None:
         """Host the sinks until told to stop; one whose thread ends by a defect begins again, ever later."""
+        self._make()
         while not stop.is_set():
             for hosted in self._hosted:
                 self._tend(hosted, stop)
@@ -78,6 +81,7 @@ class Notifier:
 
     def run_once(self, stop: Event) -> bool:
         """Give each sink what is on the log now; return whether each could tell all of it."""
+        self._make()
         for hosted in self._hosted:
             hosted.thread = Thread(target=self._serve_once, args=(hosted, stop), name=f"sink-{hosted.name}")
             hosted.thread.start()
@@ -86,6 +90,11 @@ class Notifier:
                 hosted.thread.join()
         self._end()
         return all(hosted.is_served for hosted in self._hosted)
+
+    def _make(self) -> None:
+        """Make every sink, so that a setting that is wrong ends the process with a sentence."""
+        for hosted in self._hosted:
+            hosted.sink = hosted.entry.make(self._parts)
 
     def _tend(self, hosted: _Hosted, stop: Event) -> None:
         if hosted.thread is not None:
@@ -138,9 +147,11 @@ class Notifier:
             writer.send(dead_letter(Topic.EFFECTS, record, reason))
             writer.flush()
 
+        # What a thread that ended left half done is not gone on with.
+        sink, hosted.sink = hosted.sink or hosted.entry.make(self._parts), None
         runner = SinkRunner(
-            hosted.entry.make(self._parts),
-            Pace(oldest=hosted.entry.oldest),
+            sink,
+            Pace(oldest=hosted.entry.oldest, turn=hosted.entry.turn),
             set_aside,
             hosted.health,
             now=clock.now,

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from schemas.cdevents_form import Addresses
+from schemas.errors import SettingsError
 from streams.kafka_log import LogWriter
 from streams.release_memory import ReleaseMemory
 from streams.settings import Settings
@@ -34,7 +36,7 @@ class SinkEntry:
     """A sink that is configured.
 
     Attributes:
-        make: Makes it, in the thread that will call it; may be called again after a defect.
+        make: Makes it; called again after a defect, in the thread that will call it.
         oldest: Age from which it is not told of an effect any more; None for never.
     """
 
@@ -52,6 +54,10 @@ def configured_sinks(settings: Settings) -> Mapping[str, SinkEntry]:
         found["datadog"] = _datadog
     if told.grafana:
         found["grafana"] = _grafana
+    if told.github_token or told.github_app:
+        found["github"] = _github
+    if told.gitlab_token:
+        found["gitlab"] = _gitlab
     return {name: SinkEntry(make=make, oldest=told.oldest) for name, make in found.items()}
 
 
@@ -74,3 +80,48 @@ def _grafana(parts: SinkParts) -> Sink:
 
     told = parts.settings.notifier
     return GrafanaSink(told.grafana, told.grafana_token, parts.memory.of, parts.addresses)
+
+
+def _github(parts: SinkParts) -> Sink:
+    # Its client is an extra.
+    try:
+        from actions.github_door import as_app, as_token
+        from actions.github_tellings import GitHubTellings
+        from streams.sink_github import GitHubSink
+    except ImportError as error:
+        raise SettingsError("no client of GitHub is installed, expected the extra suture[gitops]") from error
+
+    told, address = parts.settings.notifier, parts.settings.gitops.github
+    app = told.github_app
+    client = as_app(*app, told.github_app_key, address) if app else as_token(told.github_token, address)
+    return GitHubSink(
+        GitHubTellings(client),
+        web_address(address),
+        parts.memory.of,
+        parts.addresses,
+        has_checks=app is not None,
+    )
+
+
+def _gitlab(parts: SinkParts) -> Sink:
+    try:
+        from actions.gitlab_door import as_token
+        from actions.gitlab_tellings import GitLabTellings
+        from streams.sink_gitlab import GitLabSink
+    except ImportError as error:
+        raise SettingsError("no client of GitLab is installed, expected the extra suture[gitops]") from error
+
+    address = parts.settings.gitops.gitlab
+    client = as_token(parts.settings.notifier.gitlab_token, address)
+    return GitLabSink(GitLabTellings(client), address, parts.addresses)
+
+
+def web_address(api: str) -> str:
+    """Return where GitHub's pages are, given the base of its API.
+
+    >>> web_address("https://api.github.com"), web_address("https://git.example/api/v3")
+    ('https://github.com', 'https://git.example')
+    """
+    parts = urlsplit(api)
+    host = "github.com" if parts.netloc.lower() == "api.github.com" else parts.netloc
+    return f"{parts.scheme}://{host}"

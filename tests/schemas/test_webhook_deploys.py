@@ -400,3 +400,11 @@ def test_a_release_knows_the_repository_and_the_deployment_that_its_forge_told_o
     started = read_deploy(told_event(told))
     assert started is not None
     assert (started.release.repository, started.release.deployment) == (repository, deployment)
+
+
+def test_what_we_said_of_a_deployment_ourselves_begins_no_release() -> None:
+    ours = deepcopy(GITHUB)
+    ours["deployment_status"]["description"] = "Suture: healthy: cart 1.4.2 in prod"
+    told = read_github("deployment_status", json.dumps(ours).encode(), NAMES)
+    assert isinstance(told, NoDeploy)
+    assert "ourselves" in told.why
