@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from actions.errors import TransientActionError
 from schemas.effects import Effect
 from schemas.errors import SchemaError
 from schemas.observation_messages import observation_message
@@ -20,12 +21,15 @@ from streams.approval_conversations import AnswersTaken, Conversation
 from streams.approval_log import ConversationLog, Writer
 from streams.approval_replies import Fate, approval_of, match, taken_of
 from streams.ingest import dead_letter
-from streams.kafka_log import Record
+from streams.kafka_log import LogError, Record
 
 logger = logging.getLogger("suture.approvals")
 
 _POLL_MS = 100
 _MOST_WAITING = 1000
+
+
+LetGo = Callable[[Iterable[tuple[str, int]]], None]
 
 
 class Callbacks(Protocol):
@@ -36,6 +40,9 @@ class Callbacks(Protocol):
 
     def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
         """Say that everything before these offsets is dealt with."""
+
+    def close(self) -> None:
+        """Leave the group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,29 +58,29 @@ class AnswersSink:
     Args:
         log: Conversations of every channel.
         writer: Puts approvals and dead letters onto their topics.
+        follow: Joins the group that reads `callbacks`; what it is given hears of partitions that are taken
+            away.
         unknown: How long a reply may wait for its question.
         now: The present instant.
+        tend: Called at each turn; keeps listening what brings replies by itself.
     """
 
     name = "answers"
 
     def __init__(
-        self, log: ConversationLog, writer: Writer, unknown: timedelta, now: Callable[[], datetime]
+        self,
+        log: ConversationLog,
+        writer: Writer,
+        follow: Callable[[LetGo], Callbacks],
+        unknown: timedelta,
+        now: Callable[[], datetime],
+        tend: Callable[[], None] = lambda: None,
     ) -> None:
         self._log, self._writer, self._unknown, self._now = log, writer, unknown, now
+        self._follow, self._tend = follow, tend
         self._waiting: dict[tuple[str, int, int], _Waiting] = {}
         self._read: dict[tuple[str, int], int] = {}
         self._group: Callbacks | None = None
-
-    def follow(self, group: Callbacks) -> None:
-        """Say where replies come from; `let_go` is to be told of what others read from then on."""
-        self._group = group
-
-    def let_go(self, places: Iterable[tuple[str, int]]) -> None:
-        """Forget what is left of partitions that somebody else goes on with."""
-        gone = set(places)
-        self._waiting = {key: one for key, one in self._waiting.items() if key[:2] not in gone}
-        self._read = {place: offset for place, offset in self._read.items() if place not in gone}
 
     def take(self, effect: Effect) -> None:
         """Leave it alone: whom a reply belongs to is read from the conversations."""
@@ -82,10 +89,21 @@ class AnswersSink:
         """Pass on what came in, and try again what waits for its question.
 
         Raises:
-            LogError: Kafka cannot be reached; everything that was not committed comes again.
+            TransientActionError: Kafka cannot be reached; everything that was not committed comes again.
         """
+        self._tend()
+        try:
+            self._pass_everything_on()
+        except LogError as error:
+            group, self._group = self._group, None
+            self._waiting, self._read = {}, {}
+            if group is not None:
+                group.close()
+            raise TransientActionError(str(error)) from error
+
+    def _pass_everything_on(self) -> None:
         if self._group is None:
-            return
+            self._group = self._follow(self._let_go)
         records = self._group.poll(_POLL_MS)
         if not records and not self._waiting:
             return
@@ -94,7 +112,13 @@ class AnswersSink:
             self._deal(waiting)
         for record in records:
             self._take_record(record)
-        self._commit()
+        self._commit(self._group)
+
+    def _let_go(self, places: Iterable[tuple[str, int]]) -> None:
+        """Forget what is left of partitions that somebody else goes on with."""
+        gone = set(places)
+        self._waiting = {key: one for key, one in self._waiting.items() if key[:2] not in gone}
+        self._read = {place: offset for place, offset in self._read.items() if place not in gone}
 
     def _take_record(self, record: Record) -> None:
         self._read[record.topic, record.partition] = record.offset + 1
@@ -137,14 +161,14 @@ class AnswersSink:
         self._writer.flush()
         logger.warning("answer refused", extra={"position": str(_key(record)), "reason": reason})
 
-    def _commit(self) -> None:
+    def _commit(self, group: Callbacks) -> None:
         """Commit up to the first reply of each partition that still waits."""
         waiting: dict[tuple[str, int], list[int]] = defaultdict(list)
         for topic, partition, offset in self._waiting:
             waiting[topic, partition].append(offset)
         done = {place: min([offset, *waiting[place]]) for place, offset in self._read.items()}
-        if done and self._group is not None:
-            self._group.commit(done)
+        if done:
+            group.commit(done)
 
 
 def _key(record: Record) -> tuple[str, int, int]:

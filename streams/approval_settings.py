@@ -41,15 +41,6 @@ def read_approval_pace(given: Mapping[str, str]) -> ApprovalPace:
     )
 
 
-def environment_of_pace(pace: ApprovalPace) -> dict[str, str]:
-    """Return the variables that give a child process the same."""
-    return {
-        "SUTURE_APPROVAL_POLL_SECONDS": str(int(pace.poll.total_seconds())),
-        "SUTURE_APPROVAL_TRIES_SECONDS": str(int(pace.tries.total_seconds())),
-        "SUTURE_APPROVAL_UNKNOWN_SECONDS": str(int(pace.unknown.total_seconds())),
-    }
-
-
 def _seconds(given: Mapping[str, str], name: str, default: int) -> timedelta:
     text = given.get(name, "").strip() or str(default)
     if not text.isdecimal() or not 1 <= int(text) <= _LONGEST_S:

@@ -20,7 +20,7 @@ from actions.errors import (
 )
 from actions.people.channel import Channel, Done
 from schemas.approvals import HoldChanged
-from schemas.effects import Effect
+from schemas.effects import Effect, Said
 from schemas.errors import SchemaError
 from schemas.judgements import Recovery
 from schemas.keys import EnvironmentName
@@ -40,6 +40,7 @@ from streams.approval_conversations import (
 from streams.approval_log import ConversationLog, notice_id
 from streams.approval_pauses import Pauses
 from streams.approval_steps import Patience, Step, next_step, said_at
+from streams.kafka_log import LogError
 
 logger = logging.getLogger("suture.approvals")
 
@@ -80,8 +81,19 @@ class ApprovalSink:
         log.catch_up()
 
     def take(self, effect: Effect) -> None:
-        """Write down what was said, and tell it at once where the channel answers."""
-        match effect.said:
+        """Write down what was said, and tell it at once where the channel answers.
+
+        Raises:
+            TransientActionError: Kafka cannot be reached. A channel that cannot is tried again by `turn`.
+            PermanentActionError: it can never be told.
+        """
+        try:
+            self._take(effect.said)
+        except LogError as error:
+            raise TransientActionError(str(error)) from error
+
+    def _take(self, said: Said) -> None:
+        match said:
             case Held() as held if held.command is not None and self._asks_in(held.environment):
                 self._take_hold(held)
             case HoldChanged() as change:
@@ -103,6 +115,14 @@ class ApprovalSink:
         Raises:
             ActionError: Something failed in this turn; it is tried again where that may help.
         """
+        try:
+            failed = self._bring_up()
+        except LogError as error:
+            raise TransientActionError(str(error)) from error
+        if failed is not None:
+            raise failed
+
+    def _bring_up(self) -> ActionError | None:
         self._log.catch_up()
         until = self._now() + _SLICE
         failed: ActionError | None = None
@@ -114,8 +134,7 @@ class ApprovalSink:
             if self._now() >= until:
                 break
             failed = self._try_again(notice) or failed
-        if failed is not None:
-            raise failed
+        return failed
 
     def _take_hold(self, held: Held) -> None:
         if self._known(held.id) is not None:

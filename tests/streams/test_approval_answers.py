@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.errors import TransientActionError
 from actions.people.channel import Thread
 from schemas.approvals import HoldChange, hold_code
 from schemas.observations import Answer
 from schemas.orders import Held
 from schemas.replies import Reply, reply_message
 from schemas.topics import Topic
-from streams.approval_answers import AnswersSink
+from streams.approval_answers import AnswersSink, LetGo
 from streams.approval_conversations import Conversation
 from streams.approval_log import ConversationLog
 from streams.approval_replies import Fate, match
-from streams.kafka_log import Record
+from streams.kafka_log import LogError, Record
 from tests.streams.held_questions import HELD, NOW, changed
 from tests.streams.talking import Clock, MemoryTail, MemoryTopics
 
@@ -45,7 +46,9 @@ class Callbacks:
 
     def __init__(self) -> None:
         self.entries: list[Record] = []
-        self.read = 0
+        self.read = self.left = 0
+        self.is_down = False
+        self.let_go: LetGo = lambda _: None
         self.committed: dict[tuple[str, int], int] = {}
 
     def say(self, *replies: Reply | bytes) -> None:
@@ -71,7 +74,19 @@ class Callbacks:
 
     def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
         """Keep how far it came."""
+        if self.is_down:
+            raise LogError("Kafka is away")
         self.committed.update(positions)
+
+    def joined(self, let_go: LetGo) -> Callbacks:
+        """Return a member that begins where the last one committed."""
+        self.let_go = let_go
+        self.read = self.committed.get(("callbacks", 0), 0)
+        return self
+
+    def close(self) -> None:
+        """Leave."""
+        self.left += 1
 
 
 class Desk:
@@ -86,9 +101,9 @@ class Desk:
     def start(self) -> None:
         """Begin a process."""
         self.log = ConversationLog("", self.topics, MemoryTail(self.topics, Topic.CONVERSATIONS))
-        self.sink = AnswersSink(self.log, self.topics, timedelta(minutes=2), self.clock)
-        self.callbacks.read = self.callbacks.committed.get(("callbacks", 0), 0)
-        self.sink.follow(self.callbacks)
+        self.sink = AnswersSink(
+            self.log, self.topics, self.callbacks.joined, timedelta(minutes=2), self.clock
+        )
 
     def hear(self, *replies: Reply | bytes) -> None:
         """Let replies come in, and deal with them."""
@@ -159,6 +174,27 @@ def test_a_process_that_dies_after_it_passed_on_knows_the_repeat() -> None:
     desk.start()
     desk.sink.turn()
     assert len(desk.topics.approvals()) == 1
+
+
+def test_without_kafka_the_group_is_left_and_everything_comes_again() -> None:
+    desk = Desk(asked())
+    desk.callbacks.is_down = True
+    with pytest.raises(TransientActionError, match="Kafka is away"):
+        desk.hear(ADA)
+    assert desk.callbacks.left == 1
+    desk.callbacks.is_down = False
+    desk.sink.turn()
+    assert len(desk.topics.approvals()) == 1
+    assert desk.callbacks.committed == {("callbacks", 0): 1}
+
+
+def test_a_reply_of_a_partition_that_was_taken_away_is_somebody_elses() -> None:
+    desk = Desk()
+    desk.hear(ADA)
+    desk.callbacks.let_go([("callbacks", 0)])
+    desk.log.keep(asked())
+    desk.sink.turn()
+    assert desk.topics.approvals() == []
 
 
 def test_a_reply_that_overtakes_its_question_waits_for_it_even_over_a_restart() -> None:
