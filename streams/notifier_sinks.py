@@ -38,10 +38,12 @@ class SinkEntry:
     Attributes:
         make: Makes it; called again after a defect, in the thread that will call it.
         oldest: Age from which it is not told of an effect any more; None for never.
+        turn: Time between two turns.
     """
 
     make: Callable[[SinkParts], Sink]
     oldest: timedelta | None
+    turn: timedelta = timedelta(seconds=3)
 
 
 def configured_sinks(settings: Settings) -> Mapping[str, SinkEntry]:
