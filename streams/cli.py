@@ -14,6 +14,7 @@ from streams import (
     cli_keys,
     cli_logs,
     cli_openapi,
+    cli_pagerduty,
     cli_parts,
     cli_playbooks,
     cli_policy,
@@ -34,6 +35,7 @@ for module in (cli_demo, cli_parts, cli_questions, cli_humans, cli_act, cli_rbac
 app.add_typer(cli_ci.app, name="ci")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_keys.app, name="keys")
+app.add_typer(cli_pagerduty.app, name="pagerduty")
 app.add_typer(cli_playbooks.app, name="playbooks")
 app.add_typer(cli_slack.app, name="slack")
 

@@ -8,6 +8,8 @@ from schemas.errors import SettingsError
 from schemas.pagerduty_callbacks import DECISION_FIELD
 from schemas.webhook_signatures import SHORTEST_SECRET
 
+__all__ = ["PagerDutySettings", "read_pagerduty_settings"]
+
 _HIGHEST_LEVEL = 20
 _LONGEST_FIELD = 50
 _ROUTING_KEY = 32

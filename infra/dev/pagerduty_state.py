@@ -108,6 +108,8 @@ class Account:
                 return 200, {"incidents": self._listed(query), "limit": 25, "offset": 0, "more": False}
             case method, ["incidents", "types", "incident_default", "custom_fields"]:
                 return self._fields(method, given)
+            case "POST", ["incidents", "types", "incident_default", "custom_fields", one, "field_options"]:
+                return self._new_option(one, given["field_option"]["data"]["value"])
             case method, ["incidents", incident, *rest] if incident in self.incidents:
                 return self._incident(method, self.incidents[incident], rest, query, sender, given)
             case "GET", ["services", service] if service == SERVICE:
@@ -273,6 +275,11 @@ class Account:
             self.fields[new["name"]] = tuple(o["data"]["value"] for o in options) if options else None
             return 201, {"field": self._shown_field(new["name"])}
         return 200, {"fields": [self._shown_field(name) for name in self.fields]}
+
+    def _new_option(self, identity: str, option: str) -> tuple[int, Any]:
+        name = next(one for one in self.fields if self._value(one)["id"] == identity)
+        self.fields[name] = (*(self.fields[name] or ()), option)
+        return 201, {"field_option": self._shown_field(name)["field_options"][-1]}
 
     def _subscriptions(self, method: str, rest: list[str], given: Json) -> tuple[int, Any]:
         match method, rest:
