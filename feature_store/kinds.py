@@ -6,6 +6,7 @@ from typing import assert_never
 from schemas.approvals import HoldChanged
 from schemas.codec import from_json
 from schemas.effects import Said
+from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.labels import Labelled
 from schemas.observations import (
@@ -50,6 +51,7 @@ class Kind(StrEnum):
     HOLD_CHANGED = "hold_changed"
     SMOKE_TESTED = "smoke_tested"
     LABELLED = "labelled"
+    EXPLAINED = "explained"
 
 
 def type_of(kind: Kind) -> type[Said]:
@@ -102,6 +104,8 @@ def type_of(kind: Kind) -> type[Said]:
             return SmokeTested
         case Kind.LABELLED:
             return Labelled
+        case Kind.EXPLAINED:
+            return Explained
         case _:
             assert_never(kind)
 

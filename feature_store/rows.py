@@ -8,6 +8,7 @@ from schemas.approvals import HoldChanged
 from schemas.codec import to_json
 from schemas.effect_messages import said_id
 from schemas.effects import Effect, Said
+from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.keys import derived_id
 from schemas.labels import Labelled
@@ -75,7 +76,7 @@ def _cells(said: Said) -> tuple[Kind, Row]:
             return _answer_cells(said)
         case FailureSeen() | FailureCleared():
             return _failure_cells(said)
-        case HoldChanged() | SmokeTested() | Labelled():
+        case HoldChanged() | SmokeTested() | Labelled() | Explained():
             return _afterword_cells(said)
         case _:
             assert_never(said)
@@ -279,7 +280,7 @@ def _failure_cells(said: FailureSeen | FailureCleared) -> tuple[Kind, Row]:
             assert_never(said)
 
 
-def _afterword_cells(said: HoldChanged | SmokeTested | Labelled) -> tuple[Kind, Row]:
+def _afterword_cells(said: HoldChanged | SmokeTested | Labelled | Explained) -> tuple[Kind, Row]:
     match said:
         case HoldChanged():
             return Kind.HOLD_CHANGED, {
@@ -312,6 +313,16 @@ def _afterword_cells(said: HoldChanged | SmokeTested | Labelled) -> tuple[Kind, 
                 "answered_by": label.by,
                 "channel": label.source.value,
                 "confidence": label.trust,
+            }
+        case Explained(explanation=explanation):
+            return Kind.EXPLAINED, {
+                "happened_at": explanation.at,
+                **_place(explanation),
+                "id": explanation.id,
+                "about": explanation.about,
+                "text": " ".join(explanation.sentences),
+                "answer": explanation.hypothesis.value,
+                "answered_by": explanation.model,
             }
         case _:
             assert_never(said)

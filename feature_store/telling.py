@@ -20,6 +20,7 @@ from feature_store.wording import (
     words,
 )
 from schemas.approvals import HoldChanged
+from schemas.explanations import Explained, Explanation
 from schemas.judgements import PRESENCE, Evidence, Recovery, Verdict, VerdictKind
 from schemas.observations import (
     Answer,
@@ -232,6 +233,9 @@ def decisions_told(story: Story) -> Iterator[str]:
         until = f" until {clock(hold.expires_at)}" if hold.expires_at is not None else ""
         reason = without_reason(story, hold.reason.replace(f": {last.why}", ""))
         yield from wrapped(sentence(f"Held{until} ({words(hold.guard)}): {reason}"))
+        for explained in story.of(Explained):
+            if explained.explanation.about == hold.id:
+                yield from wrapped(explained_told(explained.explanation), "    ")
         changes = [change for change in story.of(HoldChanged) if change.hold == hold.id]
         for change in changes:
             yield from wrapped(
@@ -246,6 +250,15 @@ def decisions_told(story: Story) -> Iterator[str]:
             yield f"    Nobody has answered yet; its id is {hold.id}."
     for denied in story.of(Denied):
         yield from wrapped(sentence(f"Denied ({words(denied.guard)}): {denied.reason}"))
+
+
+def explained_told(explanation: Explanation) -> str:
+    """Return a model's words, marked as what they are."""
+    doubts = f" It doubts: {explanation.doubts}" if explanation.doubts else ""
+    return (
+        f"In the words of {explanation.model}, which decides nothing: {' '.join(explanation.sentences)} "
+        f"It takes the {explanation.hypothesis} for the likeliest.{doubts}"
+    )
 
 
 def _answer(approval: Approval) -> str:

@@ -9,6 +9,7 @@ from feature_store.why import Entry, Story
 from feature_store.wording import since, words
 from schemas.approvals import HoldChanged
 from schemas.effects import Said
+from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.labels import Labelled
 from schemas.observations import (
@@ -89,7 +90,7 @@ def _event(said: Said) -> str:
             return f"denied: {words(said.guard)}"
         case Approval():
             return f"{said.by} answered: {said.answer}"
-        case HoldChanged() | SmokeTested() | Labelled():
+        case HoldChanged() | SmokeTested() | Labelled() | Explained():
             return _afterword(said)
         case Command():
             template = f" to template {said.template}" if said.template else ""
@@ -103,7 +104,7 @@ def _event(said: Said) -> str:
             assert_never(said)
 
 
-def _afterword(said: HoldChanged | SmokeTested | Labelled) -> str:
+def _afterword(said: HoldChanged | SmokeTested | Labelled | Explained) -> str:
     match said:
         case HoldChanged():
             return f"question {words(said.change)}, by {said.by}"
@@ -111,6 +112,8 @@ def _afterword(said: HoldChanged | SmokeTested | Labelled) -> str:
             return f"smoke test of {said.by} {'passed' if said.has_passed else 'failed'}"
         case Labelled(label=label):
             return f"{label.by} labels it {label.kind}"
+        case Explained(explanation=explanation):
+            return f"{explanation.model} put it into words"
         case _:
             assert_never(said)
 

@@ -27,6 +27,7 @@ VIEWS = (
     "outcomes",
     "approvals",
     "labels",
+    "explanations",
     "recoveries",
     "pages",
     "anomalies",

@@ -16,6 +16,7 @@ from schemas.approvals import HoldChanged
 from schemas.codec import adapter
 from schemas.descriptions import described, summary_of
 from schemas.effect_messages import EFFECT_TYPES, VERDICT_TYPE
+from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery, Verdict
 from schemas.labels import Labelled
 from schemas.observations import (
@@ -77,6 +78,7 @@ _ON_TOPIC: dict[Topic, tuple[type[Any], ...]] = {
         HoldChanged,
         SmokeTested,
         Labelled,
+        Explained,
     ),
     Topic.CALLBACKS: (Reply,),
 }

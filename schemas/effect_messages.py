@@ -8,6 +8,7 @@ from schemas.approvals import HoldChanged
 from schemas.effects import Effect, Said
 from schemas.envelopes import Message, envelope, from_python_json, iso, read_envelope
 from schemas.errors import SchemaError
+from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery, Verdict
 from schemas.keys import derived_id
 from schemas.labels import Labelled
@@ -55,6 +56,7 @@ EFFECT_TYPES: dict[str, type[Any]] = {
     "dev.suture.hold_changed.v1": HoldChanged,
     "dev.suture.smoke_tested.v1": SmokeTested,
     "dev.suture.labelled.v1": Labelled,
+    "dev.suture.explained.v1": Explained,
 }
 _TYPE_OF = {kind: name for name, kind in EFFECT_TYPES.items()}
 
@@ -190,6 +192,8 @@ def said_id(said: Said) -> str:
             return derived_id("smoke_tested", said.environment, said.service, said.version, iso(said.at))
         case Labelled(label=label):
             return label.id
+        case Explained(explanation=explanation):
+            return explanation.id
         case _:
             return str(said.id)
 
@@ -209,6 +213,8 @@ def said_at(said: Said) -> datetime:
             return failure.at
         case Labelled(label=label):
             return label.at
+        case Explained(explanation=explanation):
+            return explanation.at
         case Command():
             return said.issued_at
         case _:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.approvals import HoldChanged
+from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.labels import Labelled
 from schemas.observations import (
@@ -45,6 +46,7 @@ Said = (
     | HoldChanged
     | SmokeTested
     | Labelled
+    | Explained
 )
 
 

@@ -7,6 +7,7 @@ from schemas.arrow_batches import decode_batch, encode_batch
 from schemas.codec import from_json, to_json
 from schemas.envelopes import Message
 from schemas.errors import SchemaError
+from schemas.explanations import Explained
 from schemas.instruments import InstrumentChanged
 from schemas.keys import service_key
 from schemas.labels import Labelled
@@ -66,6 +67,7 @@ OBSERVATION_KINDS: dict[str, type[Any]] = {
     "instrument-changed": InstrumentChanged,
     "smoke-tested": SmokeTested,
     "labelled": Labelled,
+    "explained": Explained,
 }
 _KIND_OF = {kind: name for name, kind in OBSERVATION_KINDS.items()}
 
@@ -129,6 +131,8 @@ def expected_key(body: Body) -> tuple[str, ...] | None:
             return (body.environment,)
         case Labelled(label=label):
             return (label.environment,)
+        case Explained(explanation=explanation):
+            return (explanation.environment,)
         case FailureSeen(failure=failure):
             return (failure.environment,)
         case OutcomeReported(outcome=outcome):

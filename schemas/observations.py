@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
+from schemas.explanations import Explained
 from schemas.failures import Failure
 from schemas.instruments import InstrumentChanged
 from schemas.judgements import Anomaly, Recovery, Suspicion, Verdict
@@ -291,6 +292,7 @@ Body = (
     | InstrumentChanged
     | SmokeTested
     | Labelled
+    | Explained
 )
 
 

@@ -16,6 +16,7 @@ from pydantic import AwareDatetime
 
 from schemas.codec import adapter, digest, from_json, to_json
 from schemas.effects import Effect, Said
+from schemas.explanations import Explained
 from schemas.instruments import InstrumentChanged
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.labels import Labelled
@@ -170,6 +171,7 @@ class Engine:
                 | OneWaySeen()
                 | SmokeTested()
                 | Labelled()
+                | Explained()
             ):
                 return ((key, item) for item in self._at_environment(key, body))
             case _:
@@ -243,7 +245,8 @@ class Engine:
         | TemplateSeen
         | OneWaySeen
         | SmokeTested
-        | Labelled,
+        | Labelled
+        | Explained,
     ) -> Iterable[Said]:
         state = self._environment(key)
         policy, settings = self._state.policy, self._state.digest
@@ -284,7 +287,7 @@ class Engine:
                 return ()
             case SmokeTested():
                 return environment_engine.smoke_tested(state, body, self._time(body.at))
-            case Labelled():
+            case Labelled() | Explained():
                 return (body,)
             case _:
                 assert_never(body)

@@ -6,11 +6,18 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from schemas.cdevents_form import Addresses
+from schemas.envelopes import Message
 from schemas.errors import SettingsError
+from streams import clock
+from streams.approval_hosting import approval_sinks
 from streams.kafka_log import LogWriter
 from streams.release_memory import ReleaseMemory
 from streams.settings import Settings
 from streams.sinks import Sink
+
+
+_ASKING_TURN = timedelta(seconds=0.5)
+"""Who clicked waits for something to happen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +63,22 @@ def configured_sinks(settings: Settings) -> Mapping[str, SinkEntry]:
         found["datadog"] = _datadog
     if told.grafana:
         found["grafana"] = _grafana
+    if settings.explainer.is_on:
+        found["explainer"] = _explainer
     if told.github_token or told.github_app:
         found["github"] = _github
     if told.gitlab_token:
         found["gitlab"] = _gitlab
-    return {name: SinkEntry(make=make, oldest=told.oldest) for name, make in found.items()}
+    asking = {
+        # A hold that ended while nobody listened must still be closed, however long ago that was.
+        name: SinkEntry(make=_alone(make), oldest=None, turn=_ASKING_TURN)
+        for name, make in approval_sinks(settings).items()
+    }
+    return {name: SinkEntry(make=make, oldest=told.oldest) for name, make in found.items()} | asking
+
+
+def _alone(make: Callable[[], Sink]) -> Callable[[SinkParts], Sink]:
+    return lambda _: make()
 
 
 def _cdevents(parts: SinkParts) -> Sink:
@@ -75,6 +93,23 @@ def _datadog(parts: SinkParts) -> Sink:
 
     told = parts.settings.notifier
     return DatadogSink(told.datadog, told.datadog_key, told.datadog_application_key, parts.memory.of)
+
+
+def _explainer(parts: SinkParts) -> Sink:
+    from streams.sink_explainer import ExplainerSink
+
+    try:
+        from actions.explainer.model import Model
+    except ModuleNotFoundError as error:
+        raise SettingsError("the explainer is not installed, expected `pip install suture[llm]`") from error
+    asked = parts.settings.explainer
+    writer = LogWriter(parts.settings.bootstrap, parts.settings.prefix)
+
+    def send(message: Message) -> None:
+        writer.send(message)
+        writer.flush()
+
+    return ExplainerSink(Model(asked.url, asked.model, asked.key, asked.budget_s), send, clock.now)
 
 
 def _grafana(parts: SinkParts) -> Sink:

@@ -10,6 +10,8 @@ from schemas.errors import SettingsError
 from schemas.keys import EnvironmentName
 from schemas.names import environment_name
 from streams.access_settings import AccessSettings, read_access_settings
+from streams.approval_settings import ApprovalPace, read_approval_pace
+from streams.explainer_settings import ExplainerSettings, read_explainer_settings
 from streams.gitops_settings import GitOpsSettings, read_gitops_settings
 from streams.notifier_settings import NotifierSettings, read_notifier_settings
 from streams.pagerduty_settings import PagerDutySettings, read_pagerduty_settings
@@ -62,7 +64,9 @@ class Settings:
         access: Which of the gateway's doors stand open, and the token that is shown to one.
         notifier: Which other tools are told of what happens.
         slack: Where people are asked in Slack.
+        approvals: How patiently, on whichever channel.
         pagerduty: Where people are asked and called in PagerDuty.
+        explainer: Which language model puts questions into words, if any.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
         gateway: Address of a gateway, for those who ask it for verdicts. `SUTURE_GATEWAY`.
         instance: A name that this process keeps over restarts and shares with no other, such as a
@@ -98,7 +102,9 @@ class Settings:
     access: AccessSettings = field(default_factory=AccessSettings)
     notifier: NotifierSettings = field(default_factory=NotifierSettings)
     slack: SlackSettings = field(default_factory=SlackSettings)
+    approvals: ApprovalPace = field(default_factory=ApprovalPace)
     pagerduty: PagerDutySettings = field(default_factory=PagerDutySettings)
+    explainer: ExplainerSettings = field(default_factory=ExplainerSettings)
     listen: str = "127.0.0.1:4318"
     gateway: str = "http://127.0.0.1:4318"
     instance: str = ""
@@ -172,7 +178,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         access=read_access_settings(given),
         notifier=read_notifier_settings(given),
         slack=read_slack_settings(given),
+        approvals=read_approval_pace(given),
         pagerduty=read_pagerduty_settings(given),
+        explainer=read_explainer_settings(given),
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
         gateway=text("SUTURE_GATEWAY", "http://127.0.0.1:4318"),
         parent=_whole(given, "SUTURE_PARENT", 0),

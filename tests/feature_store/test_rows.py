@@ -12,6 +12,7 @@ from schemas.approvals import HoldChange, HoldChanged
 from schemas.effect_messages import EFFECT_TYPES, said_at, said_id
 from schemas.effects import Effect, Said
 from schemas.errors import SchemaError
+from schemas.explanations import Explained, Explanation, Hypothesis
 from schemas.failures import FailurePattern
 from schemas.judgements import Anomaly, Suspicion
 from schemas.keys import SignalName
@@ -98,6 +99,20 @@ def everything() -> list[Said]:
                 at=START,
                 about="h1",
                 trust=0.8,
+            )
+        ),
+        Explained(
+            explanation=Explanation(
+                id="ex1",
+                about="h1",
+                release=script.release,
+                environment=script.environment,
+                service=script.service,
+                sentences=("Errors rose.", "Stable pods did not fail.", "Nothing happens without an answer."),
+                hypothesis=Hypothesis.RELEASE,
+                model="small",
+                prompt="0f3a9c21d77e0f3a",
+                at=START,
             )
         ),
     ]
