@@ -27,7 +27,7 @@ class _Matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _RangeAnswer:
     status: Literal["success"]
     data: _Matrix
 
@@ -63,6 +63,8 @@ def range_form(query: str, start_ms: int, end_ms: int, step_ms: int, timeout_s: 
         "end": f"{end_ms / 1000:.3f}",
         "step": f"{step_ms / 1000:g}",
         "timeout": f"{timeout_s:g}s",
+        # Thanos would leave out what a part of it cannot tell, and pods would seem silent.
+        "partial_response": "false",
     }
 
 
@@ -72,7 +74,7 @@ def read_matrix(body: bytes) -> tuple[PulledSeries, ...]:
     Raises:
         SchemaError: it is no matrix.
     """
-    answer = from_json(_Answer, body)
+    answer = from_json(_RangeAnswer, body)
     return tuple(
         PulledSeries(
             labels=series.metric,

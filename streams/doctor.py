@@ -57,6 +57,9 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Return what every check found."""
+    # Imported here: it says what it finds in this module's words.
+    from streams.doctor_sources import sources
+
     return [
         *_broker(settings),
         *_codecs(),
@@ -65,6 +68,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_journal(settings),
         *_kill_file(settings),
         *_runbooks(settings),
+        *sources(settings),
         *_cluster(settings),
     ]
 

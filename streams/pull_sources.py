@@ -107,7 +107,7 @@ class PullSource:
 
     name: str
     kind: SourceKind
-    queries: Annotated[tuple[PullQuery, ...], Field(min_length=1)]
+    queries: tuple[PullQuery, ...]
     url: str = ""
     site: str = ""
     interval: PositiveDuration = timedelta(seconds=15)
@@ -137,6 +137,8 @@ class PullSource:
             raise ValueError(
                 f"history must be one to {MOST_STEPS} steps, which are all that is answered at once"
             )
+        if not self.queries:
+            raise ValueError("asks nothing, expected at least one query")
         asked = [(query.metric, query.query) for query in self.queries]
         if len(set(asked)) < len(asked):
             raise ValueError("asks the same query twice for one metric, which counts its samples twice")
@@ -209,9 +211,11 @@ class PullFile:
     __pydantic_config__ = _STRICT
 
     version: Annotated[int, Field(ge=1, le=1)]
-    sources: Annotated[tuple[PullSource, ...], Field(min_length=1)]
+    sources: tuple[PullSource, ...]
 
     def __post_init__(self) -> None:
+        if not self.sources:
+            raise ValueError("lists no source, expected at least one")
         names = [source.name for source in self.sources]
         twice = next((name for name in names if names.count(name) > 1), "")
         if twice:

@@ -54,6 +54,7 @@ class SourcePuller:
         broken: Reason that was told; "" while it works.
         told_at: When that was said.
         failure: What the newest asking failed with; "" when it did not.
+        back_ms: First step that brought a sample since it was called broken; None before.
         resumes_at: When it is asked again after that; None when it did not fail.
     """
 
@@ -67,6 +68,7 @@ class SourcePuller:
     broken: str = ""
     told_at: datetime | None = None
     failure: str = ""
+    back_ms: int | None = None
     resumes_at: datetime | None = None
 
     def turn(self, now: datetime) -> float:
@@ -95,10 +97,12 @@ class SourcePuller:
             return min(timedelta(seconds=pause_s), interval, AGAIN) / _SECOND
         self.failure, self.resumes_at = "", None
         first_ms, heard_ms = self._put(answers)
+        if self.back_ms is None:
+            self.back_ms = first_ms
         self.progress.took(window, heard_ms, now_ms)
         if self.progress.is_behind(now_ms):
             return 0.0
-        self._tell(self._trouble(now_ms), now, first_ms)
+        self._tell(self._trouble(now_ms), now)
         return interval / _SECOND
 
     def _answers(self, window: Window) -> list[PulledMetric]:
@@ -154,28 +158,33 @@ class SourcePuller:
 
     def _trouble(self, now_ms: int) -> str:
         """Return why nobody should trust what is heard of the source; "" for no reason."""
+        reasons = list(self.off.values())
         heard_ms = self.progress.heard_ms
-        if heard_ms is not None and self.progress.is_silent(now_ms):
+        is_asked = len(self.off) < len(self.source.queries)
+        if heard_ms is not None and is_asked and self.progress.is_silent(now_ms):
             since = from_ms(heard_ms).strftime("%H:%M:%S")
-            return self.failure or f"it answers, and has read nothing anew since {since} UTC"
-        return "; ".join(self.off.values())
+            reasons.insert(0, self.failure or f"it answers, and has read nothing anew since {since} UTC")
+        return "; ".join(reasons)
 
-    def _tell(self, reason: str, now: datetime, first_ms: int | None = None) -> None:
+    def _tell(self, reason: str, now: datetime) -> None:
         """Tell the services how the source fares, where that is news or must be said again.
 
         Args:
             reason: Why it is broken; "" where it works.
             now: The present.
-            first_ms: First step that brought a sample now; None where it brought none.
         """
-        heard_ms = self.progress.heard_ms
-        if heard_ms is None or (not reason and first_ms is None and not self.broken):
+        heard_ms, back_ms = self.progress.heard_ms, self.back_ms
+        if heard_ms is None or (not reason and back_ms is None):
             return
         is_due = self.told_at is None or now - self.told_at >= AGAIN
         is_news = not self.is_told or reason != self.broken or (bool(reason) and is_due)
         if not is_news:
             return
-        seen_ms = heard_ms if reason or first_ms is None else first_ms - self.source.step_ms
+        seen_ms = heard_ms
+        if reason:
+            self.back_ms = None
+        elif back_ms is not None:
+            seen_ms = back_ms - self.source.step_ms
         latest = max(self.services.values(), default=0) - SPOKE_LATELY // _MILLISECOND
         self.services = {place: at for place, at in self.services.items() if at >= latest}
         self.send([self._word(place, reason, seen_ms) for place in sorted(self.services)])

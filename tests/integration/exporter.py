@@ -112,7 +112,7 @@ def exporting() -> Iterator[Exporter]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found.append(Exporter(f"127.0.0.1:{server.server_port}"))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield found[0]

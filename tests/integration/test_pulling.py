@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,8 @@ from schemas.observations import VerdictReached
 from schemas.otlp_metrics import read_metrics
 from schemas.samples import Temporality
 from schemas.topics import Topic
+from streams.doctor import Health
+from streams.doctor_sources import sources as doctors_look
 from tests.integration.exporter import COUNT, SUM, Exporter, Instance, exporting
 from tests.integration.installation import JUDGE, Installation
 from tests.integration.parts import ServerFactory
@@ -40,7 +43,7 @@ def written(folder: Path, url: str) -> Path:
     file.write_text(
         "version: 1\nsources:\n"
         f"  - name: main\n    kind: prometheus\n    url: {url}\n    interval: 1s\n    step: 1s\n"
-        f"    delay: 3s\n    timeout: 5s\n    history: 30s\n    silent_after: 3\n    queries:{asked}\n"
+        f"    delay: 3s\n    timeout: 5s\n    history: 2m\n    silent_after: 3\n    queries:{asked}\n"
     )
     return file
 
@@ -60,25 +63,24 @@ def pulled(installation: Installation) -> Counter[tuple[Sample, float]]:
     return found
 
 
-def told(server: WebServer, metric: str, start_ms: int, end_ms: int) -> dict[Sample, float]:
-    """Return what Prometheus says of each second in which it read anew, asked by other means than ours."""
+def asked(server: WebServer, query: str, metric: str, start_ms: int, end_ms: int) -> dict[Sample, float]:
+    """Return what Prometheus says to a query, asked by other means than ours."""
+    form: dict[str, str | float] = {"query": query, "start": start_ms / 1000, "end": end_ms / 1000, "step": 1}
+    answer = httpx.get(f"{server.url}/api/v1/query_range", params=form, trust_env=False).json()
+    return {
+        (metric, row["metric"]["pod"], row["metric"]["http_response_status_code"], round(at * 1000)): float(
+            text
+        )
+        for row in answer["data"]["result"]
+        for at, text in row["values"]
+    }
 
-    def ask(query: str) -> dict[Sample, float]:
-        form = {"query": query, "start": start_ms / 1000, "end": end_ms / 1000, "step": 1}
-        answer = httpx.get(f"{server.url}/api/v1/query_range", params=form, trust_env=False).json()
-        return {
-            (
-                metric,
-                row["metric"]["pod"],
-                row["metric"]["http_response_status_code"],
-                round(at * 1000),
-            ): float(text)
-            for row in answer["data"]["result"]
-            for at, text in row["values"]
-        }
 
-    read_at = ask(f"timestamp({metric})")
-    return {key: value for key, value in ask(metric).items() if read_at[key] * 1000 > key[3] - 1000}
+def read_anew(server: WebServer, metric: str, start_ms: int, end_ms: int) -> dict[Sample, float]:
+    """Return what Prometheus says of each second in which it read the series anew."""
+    read_at = asked(server, f"timestamp({metric})", metric, start_ms, end_ms)
+    values = asked(server, metric, metric, start_ms, end_ms)
+    return {key: value for key, value in values.items() if read_at[key] * 1000 > key[3] - 1000}
 
 
 def shop(exporter: Exporter) -> None:
@@ -104,11 +106,14 @@ def test_every_sample_is_on_the_log_once_although_the_puller_is_killed(
                 if times < 3:
                     installation.kill("puller")
             found = pulled(installation)
+            (source, *_) = list(doctors_look(installation.settings))
+        assert source.health is Health.OK
+        assert source.seen == "answers with 12 series of 1 services"
         assert max(found.values()) == 1
         first, last = min(key[3] for key, _ in found), max(key[3] for key, _ in found)
         expected: dict[Sample, float] = {}
         for metric in (COUNT, SUM):
-            expected |= told(server, metric, first, last)
+            expected |= read_anew(server, metric, first, last)
         assert dict(found) == dict.fromkeys(expected.items(), 1)
         assert {(key[3] - first) % 1000 for key, _ in found} == {0}
 
@@ -128,7 +133,7 @@ def test_a_prometheus_that_stops_during_a_watch_breaks_the_verdict_and_judging_g
         with Installation(
             kafka_broker.bootstrap, tmp_path, "blind.", parts, POLICY, pull=file
         ) as installation:
-            installation.until(lambda: len(pulled(installation)) > 120, "stable pods speak")
+            installation.until(lambda: len(pulled(installation)) > 90, "stable pods speak")
             exporter.add(Instance("n", "2", NEW, error_ratio=0.003))
             installation.cli(
                 "ci", "deploy", "--service=cart", "--version=2", "--environment=dev", f"--template={NEW}"
@@ -139,8 +144,14 @@ def test_a_prometheus_that_stops_during_a_watch_breaks_the_verdict_and_judging_g
             reasons = installation.said(VerdictReached)[-1].verdict.reasons
             assert reasons[0].startswith("prometheus main sees nothing since")
             assert "no answer: ConnectError" in reasons[0]
-            server.start()
-            installation.until(lambda: verdicts(installation)[-1] is not VerdictKind.BROKEN, "back")
             assert VerdictKind.HARMFUL not in verdicts(installation)
+            server.start()
             exporter.fail("n", 0.6)
             installation.until(lambda: verdicts(installation)[-1] is VerdictKind.HARMFUL, "harm is found")
+            reasons = installation.said(VerdictReached)[-1].verdict.reasons
+            assert reasons[0].startswith("errors")
+            # While it was down it read nothing, and yet it says afterwards that all stood still.
+            times = sorted({key[3] for key, _ in pulled(installation) if key[1] == "a"})
+            before, after = max(pairwise(times), key=lambda pair: pair[1] - pair[0])
+            assert after - before > 3_000
+            assert asked(server, COUNT, COUNT, before + 1_000, after - 1_000)
