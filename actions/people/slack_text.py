@@ -13,8 +13,8 @@ from schemas.approvals import GROUP, Person, includes
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _USER = re.compile(r"[UW][A-Z0-9]{1,30}")
-_MOST_NAMES = 40
 _LONGEST_NAME = 60
+_AND_MORE = " and 000000 more"
 
 
 def escaped(text: str, limit: int) -> str:
@@ -66,21 +66,27 @@ def paragraph(label: str, lines: Iterable[str], limit: int) -> str:
     return said
 
 
-def mentions(names: Iterable[str], people: Mapping[str, Person]) -> str:
+def mentions(names: Iterable[str], people: Mapping[str, Person], limit: int = 2000) -> str:
     """Return people and groups in Slack's markup: whoever has a user id there is called, others are named.
+
+    Args:
+        names: As the policy writes them; groups are called by their members.
+        people: Whom the policy names.
+        limit: Characters; whoever does not fit is counted.
 
     >>> mentions(["ada", "bob"], {"ada": Person(slack="U061F7AUR")})
     '<@U061F7AUR>, bob'
     """
     found: list[str] = []
-    for name in names:
-        for one in _members(name, people):
-            identity = people[one].slack if one in people else ""
-            called = f"<@{identity}>" if _USER.fullmatch(identity) else escaped(cut(one, _LONGEST_NAME), 300)
-            if called not in found:
-                found.append(called)
-    more = len(found) - _MOST_NAMES
-    return ", ".join(found[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    for one in (member for name in names for member in _members(name, people)):
+        identity = people[one].slack if one in people else ""
+        called = f"<@{identity}>" if _USER.fullmatch(identity) else escaped(cut(one, _LONGEST_NAME), limit)
+        if called not in found:
+            found.append(called)
+    shown: list[str] = []
+    while found and len(", ".join([*shown, found[0]])) <= limit - len(_AND_MORE):
+        shown.append(found.pop(0))
+    return ", ".join(shown) + (f" and {len(found)} more" if found else "")
 
 
 def _members(name: str, people: Mapping[str, Person]) -> list[str]:

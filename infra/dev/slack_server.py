@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -453,8 +453,10 @@ def _serve(slack: SlackServer, request: BaseHTTPRequestHandler, wait: Callable[[
         request.send_response(200)
     request.send_header("Content-Type", "application/json; charset=utf-8")
     request.send_header("Content-Length", str(len(body)))
-    request.end_headers()
-    request.wfile.write(body)
+    # Whoever has given up does not hear it.
+    with suppress(ConnectionError):
+        request.end_headers()
+        request.wfile.write(body)
 
 
 def _no(error: str) -> Json:
