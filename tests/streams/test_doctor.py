@@ -1,6 +1,5 @@
 """The doctor says what is wrong and what to do about it, without a broker at hand."""
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -76,33 +75,3 @@ def test_the_exit_code_tells_whether_a_check_failed(capsys: pytest.CaptureFixtur
     failed = [*findings, Finding(check="c", health=Health.FAILED, seen="z", advice="mend it")]
     assert print_findings(failed, as_json=False) == 1
     assert "mend it" in capsys.readouterr().out
-
-
-def test_a_file_of_sources_with_a_mistake_is_named_with_its_line(tmp_path: Path) -> None:
-    file = tmp_path / "pull.yaml"
-    file.write_text("version: 1\nsources:\n  - {name: main, kind: graphite, queries: []}\n")
-    found = finding(Settings(pull=file), "sources")
-    assert found.health is Health.FAILED
-    assert "pull.yaml:3" in found.seen
-
-
-def test_a_source_that_does_not_answer_fails_and_its_lateness_is_held_against_the_policy(
-    tmp_path: Path,
-) -> None:
-    with socket.socket() as unheard:
-        unheard.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{unheard.getsockname()[1]}"
-        query = "{metric: m, query: up, kind: gauge}"
-        file = tmp_path / "pull.yaml"
-        source = f"{{name: main, kind: prometheus, url: '{address}', queries: [{query}]}}"
-        file.write_text(f"version: 1\nsources:\n  - {source}\n")
-        found = finding(Settings(pull=file), "source main")
-        lateness = finding(Settings(pull=file), "lateness")
-    assert found.health is Health.FAILED
-    assert found.seen == f"{address}: no answer: ConnectError"
-    assert lateness.health is Health.WARNING
-    assert "up to 30s late" in lateness.seen
-
-
-def test_sources_are_skipped_where_none_are_listed() -> None:
-    assert finding(Settings(), "sources").health is Health.SKIPPED
