@@ -24,11 +24,13 @@ from schemas.releases import TargetKind
 from schemas.topics import PARTITIONS, TOPICS, Topic, topic_name
 from streams import clock
 from streams.gateway_tokens import Tokens
-from streams.kafka_log import LogError, describe_topics, end_offsets, read_range
+from streams.kafka_log import Lag, LogError, describe_topics, end_offsets, read_range
+from streams.notifier_sinks import configured_sinks, sink_group
 from streams.settings import Settings
 
 _SKEW = timedelta(seconds=30)
 _STALE = timedelta(minutes=5)
+_FAR_BEHIND = 1000
 
 
 class Health(StrEnum):
@@ -70,6 +72,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_runbooks(settings),
         *sources(settings),
         *_cluster(settings),
+        *_sinks(settings),
     ]
 
 
@@ -302,6 +305,37 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
             health=Health.SKIPPED,
             seen=str(error),
             advice="set KUBECONFIG where an executor is to change Deployments",
+        )
+
+
+def _sinks(settings: Settings) -> Iterator[Finding]:
+    """Tell how far each sink of the notifier is behind."""
+    sinks = configured_sinks(settings)
+    if not sinks or not settings.bootstrap:
+        yield Finding(
+            check="notifier",
+            health=Health.SKIPPED,
+            seen="nobody is to be told",
+            advice="set SUTURE_NOTIFY_... where other tools are to be told (docs/notifications.md)",
+        )
+        return
+    topic = topic_name(Topic.EFFECTS, settings.prefix)
+    for name in sinks:
+        try:
+            lag = Lag(settings.bootstrap, sink_group(settings.prefix, name), [topic])
+            try:
+                behind = lag.entries()
+            finally:
+                lag.close()
+        except LogError as error:
+            yield Finding(check=f"sink {name}", health=Health.FAILED, seen=str(error), advice="see broker")
+            return
+        is_far = behind > _FAR_BEHIND
+        yield Finding(
+            check=f"sink {name}",
+            health=Health.WARNING if is_far else Health.OK,
+            seen=f"{behind} effects behind",
+            advice="is a notifier running? its log says what the other side answered" if is_far else "",
         )
 
 

@@ -11,7 +11,7 @@ from schemas.topics import Topic, topic_name
 from streams import clock
 from streams.ingest import dead_letter
 from streams.kafka_log import GroupReader, Lag, LogError, LogWriter, Record
-from streams.notifier_sinks import SinkEntry, SinkParts, configured_sinks
+from streams.notifier_sinks import SinkEntry, SinkParts, configured_sinks, sink_group
 from streams.release_memory import ReleaseMemory
 from streams.settings import Settings
 from streams.sink_runner import Pace, SinkRunner
@@ -22,15 +22,6 @@ logger = logging.getLogger("suture.notifier")
 _LONGEST_PAUSE_S = 60.0
 _STOP_S = 10.0
 _ONCE_FAILURES = 3
-
-
-def sink_group(prefix: str, name: str) -> str:
-    """Return a sink's consumer group.
-
-    >>> sink_group("staging.", "slack")
-    'staging.sink-slack'
-    """
-    return f"{prefix}sink-{name}"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -81,6 +81,15 @@ def _alone(make: Callable[[], Sink]) -> Callable[[SinkParts], Sink]:
     return lambda _: make()
 
 
+def sink_group(prefix: str, name: str) -> str:
+    """Return a sink's consumer group.
+
+    >>> sink_group("staging.", "slack")
+    'staging.sink-slack'
+    """
+    return f"{prefix}sink-{name}"
+
+
 def _cdevents(parts: SinkParts) -> Sink:
     from streams.sink_cdevents import CDEventsSink
 

@@ -17,7 +17,9 @@ from schemas.effects import Effect
 from schemas.topics import Topic
 from streams import clock
 from streams.kafka_log import LogWriter, TopicTail, partition_of
+from tests.actions.small_server import SmallServer, served
 from tests.integration.installation import Installation
+from tests.streams.grafana_server import TOKEN, Grafana
 from tests.told_effects import RELEASE, a_story, another
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -58,29 +60,75 @@ def say(installation: Installation, effects: list[Effect]) -> None:
         writer.flush()
 
 
-def test_a_killed_notifier_goes_on_and_publishes_every_event_under_the_same_id(
+def forms_of(events: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """Return what was published under each id, each form once."""
+    forms: dict[str, set[str]] = {}
+    for event in events:
+        forms.setdefault(event["id"], set()).add(json.dumps(event, sort_keys=True))
+    return forms
+
+
+def test_a_killed_notifier_and_a_grafana_that_is_down_lose_nothing_and_hold_up_nobody(
+    kafka_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grafana = Grafana()
+    grafana.refuse = 503
+    with served(SmallServer(grafana)) as address:
+        monkeypatch.setenv("SUTURE_NOTIFY_CDEVENTS", "on")
+        monkeypatch.setenv("SUTURE_NOTIFY_GRAFANA_URL", address)
+        monkeypatch.setenv("SUTURE_NOTIFY_GRAFANA_TOKEN", TOKEN)
+        with Installation(kafka_broker.bootstrap, tmp_path, "notifier.", NOTIFIER) as installation:
+            published = Published(installation)
+            try:
+                say(installation, list(stories(30)))
+                installation.until(lambda: len(published.ids()) >= 20, "some events are out")
+                installation.kill("notifier")
+                say(installation, list(stories(5, first=30)))
+                installation.until(lambda: len(published.ids()) == 35 * 3, "all events are out")
+                assert grafana.annotations == []
+                grafana.refuse = 0
+                installation.until(lambda: len(grafana.annotations) >= 35 * 3, "all annotations are there")
+            finally:
+                published.close()
+
+    forms = forms_of(published.events)
+    assert all(len(found) == 1 for found in forms.values())
+    events = [json.loads(found.pop()) for found in forms.values()]
+    assert Counter(event["type"] for event in events) == {
+        "dev.cdevents.incident.detected.0.3.0": 35,
+        "dev.cdevents.service.rolledback.0.3.0": 35,
+        "dev.cdevents.incident.resolved.0.3.0": 35,
+    }
+    assert set(Counter(event["data"]["context"]["chainId"] for event in events).values()) == {3}
+    marks = Counter(annotation["tags"][-1] for annotation in grafana.annotations)
+    assert len(marks) == 35 * 3
+    assert set(marks.values()) == {1}
+
+
+def test_a_notifier_that_runs_once_tells_what_is_on_the_log_and_says_whether_it_could(
     kafka_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUTURE_NOTIFY_CDEVENTS", "on")
-    with Installation(kafka_broker.bootstrap, tmp_path, "notifier.", NOTIFIER) as installation:
+    with Installation(kafka_broker.bootstrap, tmp_path, "once.", {}) as installation:
         published = Published(installation)
         try:
-            say(installation, list(stories(40)))
-            installation.until(lambda: len(published.ids()) >= 20, "some events are out")
-            installation.kill("notifier")
-            say(installation, list(stories(5, first=40)))
-            installation.until(lambda: len(published.ids()) == 45 * 3, "all events are out")
+            say(installation, list(stories(4)))
+            installation.cli("notifier", "--once")
+            assert len(published.ids()) == 4 * 3
+            (sink,) = (one for one in findings(installation) if one["check"] == "sink cdevents")
+            assert (sink["health"], sink["seen"]) == ("ok", "0 effects behind")
+
+            say(installation, list(stories(1, first=4)))
+            monkeypatch.setenv("SUTURE_NOTIFY_GRAFANA_URL", "http://127.0.0.1:1")
+            monkeypatch.setenv("SUTURE_NOTIFY_GRAFANA_TOKEN", TOKEN)
+            assert installation.cli("notifier", "--once", check=False).returncode == 1
+            assert set(published.ids().values()) == {1}
+            assert len(published.events) == 5 * 3
         finally:
             published.close()
-        forms: dict[str, set[str]] = {}
-        for event in published.events:
-            forms.setdefault(event["id"], set()).add(json.dumps(event, sort_keys=True))
-        assert all(len(found) == 1 for found in forms.values())
-        events = [json.loads(found.pop()) for found in forms.values()]
-        assert Counter(event["type"] for event in events) == {
-            "dev.cdevents.incident.detected.0.3.0": 45,
-            "dev.cdevents.service.rolledback.0.3.0": 45,
-            "dev.cdevents.incident.resolved.0.3.0": 45,
-        }
-        chains = Counter(event["data"]["context"]["chainId"] for event in events)
-        assert set(chains.values()) == {3}
+
+
+def findings(installation: Installation) -> list[dict[str, str]]:
+    """Return what the doctor finds."""
+    found: list[dict[str, str]] = json.loads(installation.cli("doctor", "--json", check=False).stdout)
+    return found

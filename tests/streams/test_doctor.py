@@ -75,3 +75,9 @@ def test_the_exit_code_tells_whether_a_check_failed(capsys: pytest.CaptureFixtur
     failed = [*findings, Finding(check="c", health=Health.FAILED, seen="z", advice="mend it")]
     assert print_findings(failed, as_json=False) == 1
     assert "mend it" in capsys.readouterr().out
+
+
+def test_an_installation_that_tells_nobody_is_told_how_to() -> None:
+    notifier = finding(Settings(), "notifier")
+    assert notifier.health is Health.SKIPPED
+    assert "SUTURE_NOTIFY_" in notifier.advice
