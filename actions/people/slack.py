@@ -94,7 +94,7 @@ class SlackChannel:
         end = self._ends.get(thread.id) or self._api.end_of(*_place(thread))
         if end:
             self._remember(thread, end)
-        blocks = answered(held, end or "Answered: what was asked has been ordered", outcome, recovery)
+        blocks = answered(held, end or "Approved and ordered", outcome, recovery)
         told = recovery.text if recovery is not None else outcome.detail if outcome is not None else end
         self._update(thread, line(told), blocks, held, end)
 
