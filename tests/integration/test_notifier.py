@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 
 from infra.dev.kafka import Broker
-from schemas.effect_messages import effect_message
+from schemas.effect_messages import effect_message, said_id
 from schemas.effects import Effect
 from schemas.topics import Topic
 from streams import clock
 from streams.kafka_log import LogWriter, TopicTail, partition_of
+from streams.notifier_service import Notifier
+from streams.notifier_sinks import SinkEntry
 from tests.actions.small_server import SmallServer, served
 from tests.integration.installation import Installation
 from tests.streams.grafana_server import TOKEN, Grafana
@@ -132,3 +135,48 @@ def findings(installation: Installation) -> list[dict[str, str]]:
     """Return what the doctor finds."""
     found: list[dict[str, str]] = json.loads(installation.cli("doctor", "--json", check=False).stdout)
     return found
+
+
+class Teller:
+    """A sink that keeps what it is told, after as many defects as it is given."""
+
+    name = "teller"
+
+    def __init__(self, told: list[str], defects: list[Exception]) -> None:
+        self._told, self._defects = told, defects
+
+    def take(self, effect: Effect) -> None:
+        if self._defects:
+            raise self._defects.pop()
+        self._told.append(said_id(effect.said))
+
+    def turn(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_sink_with_a_defect_begins_again_where_it_was_and_holds_up_no_other(
+    kafka_broker: Broker, tmp_path: Path
+) -> None:
+    told: dict[str, list[str]] = {"sound": [], "faulty": []}
+    defects: list[Exception] = [ZeroDivisionError("a defect")]
+    sinks = {
+        "sound": SinkEntry(make=lambda _: Teller(told["sound"], []), oldest=None),
+        "faulty": SinkEntry(make=lambda _: Teller(told["faulty"], defects), oldest=None),
+    }
+    with Installation(kafka_broker.bootstrap, tmp_path, "defect.", {}) as installation:
+        effects = list(stories(2))
+        say(installation, effects)
+        notifier, stop = Notifier(installation.settings, sinks), threading.Event()
+        thread = threading.Thread(target=notifier.run, args=(stop,))
+        thread.start()
+        try:
+            wanted = {said_id(effect.said) for effect in effects}
+            for name in told:
+                installation.until(lambda name=name: set(told[name]) >= wanted, f"{name} is told")  # type: ignore[misc]  # mypy cannot infer defaults of lambdas
+        finally:
+            stop.set()
+            thread.join()
+    assert notifier.health["faulty"].restarts == 1
+    assert notifier.health["sound"].restarts == 0
+    assert len(told["sound"]) == len(told["faulty"]) == len(wanted)
