@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
+from bench.remote_write_proto import second
 from infra.dev.kafka import Broker
 from infra.dev.ports import free_ports
 from schemas.observations import FailureCleared, FailureSeen
@@ -25,7 +26,6 @@ from streams import clock
 from streams.telemetry_settings import TelemetrySettings
 from tests.integration.installation import GATE, JUDGE, Installation
 from tests.integration.parts import ServerFactory
-from tests.schemas.remote_write_proto import second
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 

@@ -14,6 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.remote_write_proto import (
+    FIRST_MESSAGES,
+    SECOND_MESSAGES,
+    Request,
+    WriteRequest,
+    first,
+    second,
+)
 from schemas.errors import SchemaError
 from schemas.keys import EnvironmentName
 from schemas.prometheus_labels import DEFAULT_LABELS
@@ -23,14 +31,6 @@ from schemas.remote_write_walk import MOST_LABEL_BYTES
 from schemas.samples import Series, Temporality
 from schemas.signals import Field
 from schemas.snappy_block import TooLargeError, packed_block, unpacked_block
-from tests.schemas.remote_write_proto import (
-    FIRST_MESSAGES,
-    SECOND_MESSAGES,
-    Request,
-    WriteRequest,
-    first,
-    second,
-)
 
 NOW_MS = 1_795_000_000_123
 STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]

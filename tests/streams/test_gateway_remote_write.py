@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bench.remote_write_proto import first, second
 from schemas.envelopes import Message
 from schemas.prometheus_labels import LabelNames
 from schemas.snappy_block import packed_block
@@ -16,7 +17,6 @@ from streams.ingest import ingest
 from streams.kafka_log import Record
 from streams.pipeline import Pipeline
 from streams.telemetry_settings import TelemetrySettings
-from tests.schemas.remote_write_proto import first, second
 
 NOW_MS = 1_795_000_000_123
 TOKEN = "a-token-of-prometheus"
