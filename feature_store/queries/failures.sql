@@ -2,7 +2,7 @@
 -- failure: id of the failure; the same for as long as it lasts
 -- environment: deployment environment
 -- service: service
--- pattern: crash_loop, oom_killed, image_pull, not_ready, migration_failed, saturation, cache_full
+-- pattern: crash_loop, oom_killed, image_pull, not_ready, migration_failed, saturation, cache_full, alert
 -- since: when the first of its pods began to fail
 -- seen_at: when it was told first
 -- happened_at: when it was told last
