@@ -29,6 +29,7 @@ class DeployRequest:
         version: service.version, as its telemetry will say it.
         environment: deployment.environment.name.
         commit: Revision of the source.
+        repository: Address of the repository that it is of.
         url: Where the deploy can be looked at, such as the pipeline's run.
         template: Hash of the pod template that runs this version.
         rollback_template: Hash of the template to go back to.
@@ -48,6 +49,7 @@ class DeployRequest:
     version: str
     environment: str
     commit: str = ""
+    repository: str = ""
     url: str = ""
     template: str = ""
     rollback_template: str = ""
@@ -95,6 +97,7 @@ def event_of(asked: DeployRequest, now: datetime) -> CloudEvent:
         environment=EnvironmentName(asked.environment),
         at=asked.started_at or now,
         commit=asked.commit,
+        repository=asked.repository,
         url=asked.url,
         template=TemplateHash(asked.template),
         rollback_template=TemplateHash(asked.rollback_template),

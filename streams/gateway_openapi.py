@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from schemas.descriptions import described
 from streams.gateway_tokens import Scope
@@ -69,6 +70,7 @@ def document(app: FastAPI) -> None:
     # Of an application as of any object: this is how FastAPI says that it is done.
     app.openapi = openapi  # type: ignore[method-assign]
     app.add_exception_handler(RequestValidationError, _not_read)
+    app.add_exception_handler(HTTPException, _not_served)
 
 
 def whole(app: FastAPI) -> dict[str, Any]:
@@ -145,6 +147,12 @@ def _raise_definitions(node: Any, schemas: dict[str, Any]) -> None:
         node["$ref"] = f"#/components/schemas/{reference.removeprefix('#/$defs/')}"
     for one in node.values():
         _raise_definitions(one, schemas)
+
+
+async def _not_served(_request: Request, error: Exception) -> Response:
+    """Say in the form of every other refusal that there is no such route, or not by this method."""
+    assert isinstance(error, HTTPException), "registered for nothing else"
+    return JSONResponse({"error": error.detail}, error.status_code, dict(error.headers or {}))
 
 
 async def _not_read(_request: Request, error: Exception) -> Response:

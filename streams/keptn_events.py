@@ -70,10 +70,10 @@ def read_triggered(body: bytes) -> Triggered:
         raise SchemaError("specversion is another than 1.0")
     task = _task(event.get("type"))
     data = require_object(event.get("data"), "data")
-    labels = require_object(data.get("labels") or {}, "data.labels")
+    labels = _object(data, "labels")
     if len(labels) > _MOST_LABELS or any(not _is_text(value) for value in labels.values()):
         raise SchemaError(f"data.labels are not at most {_MOST_LABELS} strings")
-    asked = require_object(data.get(task.value) or {}, f"data.{task}")
+    asked = _object(data, task.value)
     stage, service = _text(data, "stage", "data."), _text(data, "service", "data.")
     given = asked.get("indicators") or []
     if (
@@ -192,6 +192,12 @@ def _task(kind: Json) -> Task:
             return task
     expected = " or ".join(f"{_TYPE}{task}.triggered" for task in Task)
     raise SchemaError(f"type is another, expected {expected}")
+
+
+def _object(data: dict[str, Json], name: str) -> dict[str, Json]:
+    """Return an object of the data; empty where there is none."""
+    given = data.get(name)
+    return {} if given is None else require_object(given, f"data.{name}")
 
 
 def _is_text(value: Json) -> bool:

@@ -63,6 +63,16 @@ _WEBHOOK = bytes_body(_JSON) | responses(
     _200=("Nothing new: repeated, or not about a deploy", _JSON, _NOTHING_NEW),
     _202=("Kafka has the deploy", _JSON, _ACCEPTED),
 )
+_ANSWERED = {
+    "type": "object",
+    "required": ["hold", "answer", "by"],
+    "properties": {
+        "hold": {"type": "string"},
+        "answer": {"type": "string"},
+        "by": {"type": "string", "description": "Whose token it was."},
+        "repeated": {"type": "string", "description": "Why it is no news."},
+    },
+}
 _KAYENTA = json_body(dict[str, Any]) | responses(_200=("Kayenta's judgement", _JSON, JSON_OBJECT))
 _FLAGGER = json_body(HookCall) | responses(
     _200=("Yes", _TEXT, _SENTENCE),
@@ -77,6 +87,10 @@ FOREIGN: Mapping[str, Mapping[str, Any]] = {
     "/v1/webhooks/github": _WEBHOOK,
     "/v1/webhooks/gitlab": _WEBHOOK,
     "/v1/webhooks/argocd": _WEBHOOK,
+    "/v1/approvals": responses(
+        _200=("Nothing new: this answer was taken before", _JSON, _ANSWERED),
+        _202=("Kafka has the answer", _JSON, _ANSWERED),
+    ),
     "/judge": _KAYENTA,
     **{f"/flagger/{hook}": _FLAGGER for hook in Hook},
     "/healthz": responses(_200=("The process answers", _JSON, _HEALTH)),

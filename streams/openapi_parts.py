@@ -47,7 +47,8 @@ _PROMETHEUS_VECTOR = {
                             "metric": {"type": "object", "additionalProperties": {"type": "string"}},
                             "value": {
                                 "type": "array",
-                                "prefixItems": [{"type": "number"}, {"enum": ["0", "1"]}],
+                                "description": "Seconds of the epoch, and 0 or 1 as a string.",
+                                "items": {"type": ["number", "string"]},
                                 "minItems": 2,
                                 "maxItems": 2,
                             },

@@ -1,7 +1,7 @@
 """The pipelines' templates: their scripts run in a real shell, and every command in them is one of ours.
 
-A program that writes down its arguments stands in for `suture`, since a deploy event needs a Kafka; what it
-wrote down is then parsed by the real command line.
+A program that writes down its arguments stands in for `suture`, since a verdict takes its time; what it wrote
+down is then parsed by the real command line.
 """
 
 import json
@@ -18,6 +18,7 @@ import pytest
 import typer
 import yaml
 
+from streams.ci_waiting import WhenHeld
 from streams.cli import app
 
 CI = Path(__file__).parents[2] / "infra" / "ci"
@@ -101,7 +102,8 @@ GIVEN = {
     "service": "cart",
     "version": EVIL,
     "environment": "prod",
-    "kafka-bootstrap": "kafka:9092",
+    "token": "",
+    "held": "exit",
     "gateway": "http://gateway:4318",
     "template": "",
     "target": "",
@@ -109,7 +111,7 @@ GIVEN = {
 }
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 64])
 def test_the_action_tells_of_the_deployment_and_ends_as_the_waiting_does(
     action: dict[str, Any], tmp_path: Path, code: int
 ) -> None:
@@ -122,7 +124,8 @@ def test_the_action_tells_of_the_deployment_and_ends_as_the_waiting_does(
         assert (options["service"], options["version"], options["environment"]) == ("cart", EVIL, "prod")
     assert (told["commit"], told["url"]) == ("abc", "https://github.example/shop/cart/actions/runs/7")
     assert (asked["release"], asked["timeout"]) == ("r-1", "20m")
-    assert asked["gateway"] == "http://gateway:4318"
+    assert (told["gateway"], asked["gateway"]) == ("http://gateway:4318",) * 2
+    assert asked["held"] == WhenHeld.EXIT
     written = (tmp_path / "output").read_text(encoding="utf-8")
     assert written == f"release=r-1\nexit-code={code}\n"
     assert not (tmp_path / "evil").exists()
@@ -171,13 +174,17 @@ def test_the_job_for_gitlab_tells_of_the_deployment_and_ends_as_the_waiting_does
         assert (options["service"], options["version"], options["environment"]) == ("cart", EVIL, "prod")
     assert (told["commit"], told["url"]) == ("abc", "https://gitlab.example/shop/cart/-/pipelines/7")
     assert (asked["release"], asked["timeout"]) == ("r-1", "30m")
+    assert (told["gateway"], asked["gateway"]) == ("http://gateway:4318",) * 2
+    assert asked["held"] == WhenHeld.WAIT
     assert not (tmp_path / "evil").exists()
 
 
 def test_a_deployment_that_cannot_be_told_ends_the_job(tmp_path: Path) -> None:
     job = load("gitlab.yml")[".suture-verdict"]
     variables = {"CI_COMMIT_SHA": "abc", "CI_PIPELINE_URL": "u", "DEPLOY_CODE": "2", "CODE": "0"}
-    assert run("\n".join(job["script"]), tmp_path, {**job["variables"], **variables}) == 2
+    # Not 2, by which the job would say that a human is asked.
+    given = {**job["variables"], **variables, "SUTURE_GATEWAY": "http://gateway:4318"}
+    assert run("\n".join(job["script"]), tmp_path, given) == 64
     assert len(said(tmp_path)) == 1
 
 

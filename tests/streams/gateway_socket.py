@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from streams.gateway import create_app
+from streams.gateway_publishing import Publisher
 from streams.gateway_service import GatewayServer
 from streams.release_board import Fact
 from streams.release_verdicts import ReleaseVerdicts
@@ -80,7 +81,9 @@ class Served:
 
 
 @contextmanager
-def serving(*facts: Fact, hook_tokens: str = "", port: int = 0) -> Iterator[Served]:
+def serving(
+    *facts: Fact, hook_tokens: str = "", port: int = 0, publisher: Publisher | None = None
+) -> Iterator[Served]:
     """Serve the gateway until the block ends, from when on it has learnt these facts."""
     log, waiting = Log(*facts), VerdictWaiters(ReleaseVerdicts())
 
@@ -91,7 +94,7 @@ def serving(*facts: Fact, hook_tokens: str = "", port: int = 0) -> Iterator[Serv
         await asyncio.wait([following])
 
     with socket.create_server(("127.0.0.1", port)) as listening:
-        app = create_app(Nowhere(), waiting=waiting, hook_tokens=hook_tokens)
+        app = create_app(publisher or Nowhere(), waiting=waiting, hook_tokens=hook_tokens)
         server = GatewayServer(uvicorn.Config(app, log_level="warning", lifespan="off"), waiting)
         thread = threading.Thread(target=lambda: asyncio.run(serve(listening)), daemon=True)
         thread.start()
