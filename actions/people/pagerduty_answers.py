@@ -32,7 +32,7 @@ def answers_by_field(
     Whoever took their choice back has not answered.
 
     Args:
-        entries: The incident's log, in any order.
+        entries: The incident's log, newest first as PagerDuty lists it: its times are whole seconds.
         held: The question.
         thread: The incident.
         field: Name of the custom field.
@@ -40,7 +40,7 @@ def answers_by_field(
     """
     chosen: dict[str, tuple[datetime, str, str]] = {}
     unclear: list[tuple[datetime, str, str]] = []
-    for entry in entries:
+    for entry in reversed(entries):
         if entry.get("type") not in _CHANGES:
             continue
         told = _told(entry, "agent", held)
@@ -50,7 +50,7 @@ def answers_by_field(
         found = _value(entry, field)
         if found is None:
             unclear.append((at, by, source))
-        elif found != _NOT_THIS and (by not in chosen or chosen[by][0] <= at):
+        elif found != _NOT_THIS:
             chosen[by] = (at, found, source)
     # An entry that says nothing readable is only believed where it must be the one that set the field.
     if not chosen and len(unclear) == 1:

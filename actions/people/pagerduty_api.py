@@ -22,7 +22,7 @@ from actions.people.pagerduty_settings import PagerDutySettings
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
 
-TIMEOUT_S: Final = 5
+TIMEOUT_S: Final = 5.0
 """Of each wait for PagerDuty. Longer keeps other questions waiting, shorter gives up on a slow answer."""
 
 _ATTEMPTS: Final = 3
@@ -54,9 +54,15 @@ class PagerDutyApi:
     Args:
         settings: Where, and with which keys.
         pause: Waits so many seconds.
+        timeout_s: Of each wait for PagerDuty.
     """
 
-    def __init__(self, settings: PagerDutySettings, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        settings: PagerDutySettings,
+        pause: Callable[[float], None] = time.sleep,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
         self._pause = pause
         trusted: ssl.SSLContext | bool = True
         if settings.authority is not None:
@@ -71,13 +77,13 @@ class PagerDutyApi:
             self._rest = RestApiV2Client(
                 settings.token, default_from=settings.sender, base_url=settings.url, verify=trusted
             )
-            _repeat_nothing(self._rest)
+            _repeat_nothing(self._rest, timeout_s)
         self._events: EventsApiV2Client | None = None
         if settings.routing_key:
             self._events = EventsApiV2Client(
                 settings.routing_key, base_url=settings.events_url, verify=trusted
             )
-            _repeat_nothing(self._events)
+            _repeat_nothing(self._events, timeout_s)
 
     def get(self, path: str, query: Query = ()) -> Json:
         """Return what stands at a path."""
@@ -189,8 +195,8 @@ class PagerDutyApi:
         raise AssertionError("the last attempt returns or raises")
 
 
-def _repeat_nothing(client: ApiClient) -> None:
-    client.timeout = TIMEOUT_S
+def _repeat_nothing(client: ApiClient, timeout_s: float) -> None:
+    client.timeout = timeout_s  # type: ignore[assignment]  # it takes fractions, and is typed by its default
     # Of 429 it knows no "never": one attempt, and no more attempts of all kinds than less than none.
     client.retry = {429: 1}
     client.max_http_attempts = -1

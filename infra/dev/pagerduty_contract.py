@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-__all__ = ["Contract"]
+__all__ = ["Contract", "read_contract"]
 
 Json = dict[str, Any]
 
@@ -57,6 +58,12 @@ class Contract:
             found = self._events.faults(method, path, query, headers, body)
             return found + [f"{method} {path}: {fault}" for fault in _event_faults(body)]
         return self._rest.faults(method, path, query, headers, body)
+
+
+@cache
+def read_contract(folder: Path) -> Contract:
+    """Return the contract that a folder holds; it is read once, since the document is large."""
+    return Contract(folder)
 
 
 class _Document:

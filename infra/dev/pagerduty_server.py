@@ -102,9 +102,9 @@ class PagerDuty:
         self._contract = None
         if contracts is not None:
             # Its validators are for development alone.
-            from infra.dev.pagerduty_contract import Contract
+            from infra.dev.pagerduty_contract import read_contract
 
-            self._contract = Contract(contracts)
+            self._contract = read_contract(contracts)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -266,6 +266,9 @@ def _certify(certificate: Path, key: Path) -> None:
 def _handler(pagerduty: PagerDuty) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # An answer leaves as one piece: in several, each waits 40 ms for the other side's acknowledgement.
+        wbufsize = -1
+        disable_nagle_algorithm = True
         timeout = 60
 
         def answer_any(self) -> None:
