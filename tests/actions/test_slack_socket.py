@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -205,6 +206,31 @@ def test_socket_mode_that_is_switched_off_ends_it_with_a_reason(slack: SlackServ
     slack.socket.disconnect("link_disabled")
     thread.join(30)
     assert ended == ["Slack's socket: Socket Mode is switched off for the app"]
+
+
+def test_no_log_at_any_level_shows_a_token_a_ticket_or_what_was_asked(
+    slack: SlackServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    thread, kept = asked(slack), Kept()
+    slack.refuse("apps.connections.open", Refusal(status=503, body=b"a secret in an answer"))
+    with listening(slack, kept):
+        assert slack.click(thread, "approve", ADA) == [200]
+        slack.socket.drop()
+        slack.socket.wait_opened(2)
+    assert "Slack's socket is open" in caplog.text
+    # The stand-in logs its own side.
+    ours = [record for record in caplog.records if record.name != "websockets.server"]
+    said = [record.getMessage() + str(record.__dict__) for record in ours]
+    hidden = (
+        slack.token,
+        slack.app_token,
+        "ticket-",
+        "a secret in an answer",
+        "judged harmful",
+        "block_actions",
+    )
+    assert not [(word, line) for word in hidden for line in said if word in line]
 
 
 class Elsewhere(WebClient):

@@ -80,7 +80,9 @@ def test_the_installations_settings_hold_slacks() -> None:
         ("SUTURE_SLACK_CHANNELS", "prod=C0123ABC,prod=C0456DEF", "names prod twice"),
         ("SUTURE_SLACK_CHANNELS", "", "only one of"),
         ("SUTURE_SLACK_TEAM", "suture.slack.com", "expected a workspace's id"),
-        ("SUTURE_SLACK_URL", "slack.example", "expected an address"),
+        ("SUTURE_SLACK_URL", "slack.example", "expected https://"),
+        ("SUTURE_SLACK_URL", "http://slack.example/api/", "expected https://"),
+        ("SUTURE_SLACK_URL", "https:///api/", "expected https://"),
         ("SUTURE_SLACK_TOKEN_FILE", "/nowhere/token", "names /nowhere/token"),
     ],
 )
