@@ -15,7 +15,7 @@ from streams.notifier_sinks import SinkEntry, SinkParts, configured_sinks, sink_
 from streams.release_memory import ReleaseMemory
 from streams.settings import Settings
 from streams.sink_runner import Pace, SinkRunner
-from streams.sinks import Sink, SinkHealth
+from streams.sinks import Closing, Sink, SinkHealth
 
 logger = logging.getLogger("suture.notifier")
 
@@ -140,6 +140,8 @@ class Notifier:
 
         # What a thread that ended left half done is not gone on with.
         sink, hosted.sink = hosted.sink or hosted.entry.make(self._parts), None
+        if isinstance(sink, Closing):
+            stack.callback(sink.close)
         runner = SinkRunner(
             sink,
             Pace(oldest=hosted.entry.oldest, turn=hosted.entry.turn),

@@ -49,3 +49,7 @@ class CDEventsSink:
 
     def turn(self) -> None:
         """Do nothing: nobody answers."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._writer.close()

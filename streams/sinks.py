@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from schemas.effects import Effect
 
@@ -40,6 +40,14 @@ class Sink(Protocol):
         Raises:
             ActionError: It is logged and counted, and the next turn comes as usual.
         """
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A sink that holds what has to be let go, such as a connection with a thread behind it."""
+
+    def close(self) -> None:
+        """Let go; called when the sink's thread ends, also by a defect."""
 
 
 @dataclass(slots=True, kw_only=True)
