@@ -209,7 +209,7 @@ class PagerDuty:
                 self.violations += faults
                 return 400, {}, {"error": {"message": "Invalid", "code": 2001, "errors": faults}}
         sender = next((one for one, mail in self.account.people.items() if mail == headers.get("from")), "")
-        if headers.get("from") and not sender:
+        if method != "GET" and headers.get("from") and not sender:
             return 400, {}, {"error": {"message": "Requester User Not Found", "code": 1008}}
         status, answer = self.account.answer(method, path, query, sender or BOT, body)
         return (
@@ -226,6 +226,15 @@ class PagerDuty:
         return None
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # Who distrusts the certificate or hangs up is no defect of the server.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def running(contracts: Path | None = None) -> Iterator[PagerDuty]:
     """Serve a stand-in on a free port of this machine for the length of a `with` block.
@@ -239,8 +248,7 @@ def running(contracts: Path | None = None) -> Iterator[PagerDuty]:
         _certify(certificate, key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
-        with ThreadingHTTPServer((_HOST, 0), _handler(pagerduty)) as http:
-            http.daemon_threads = True
+        with _Server((_HOST, 0), _handler(pagerduty)) as http:
             # The handshake is left to each connection's own thread: who says nothing stops nobody else.
             http.socket = context.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
             pagerduty.url, pagerduty.authority = f"https://{_HOST}:{http.server_port}", certificate
