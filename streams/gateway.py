@@ -32,6 +32,7 @@ from streams.gateway_access import Access
 from streams.gateway_alerts import add_alert_routes
 from streams.gateway_answers import Answers, add_approval_routes
 from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
+from streams.gateway_callbacks import CallbackSettings, add_callback_routes
 from streams.gateway_deploys import add_deploy_routes
 from streams.gateway_keptn import add_keptn_routes
 from streams.gateway_openapi import document
@@ -73,6 +74,7 @@ def create_app(
     telemetry: TelemetrySettings | None = None,
     webhooks: WebhookSettings | None = None,
     access: AccessSettings | None = None,
+    callbacks: CallbackSettings | None = None,
 ) -> FastAPI:
     """Return the gateway as an ASGI application.
 
@@ -89,6 +91,7 @@ def create_app(
         telemetry: Who may send telemetry, and how Prometheus' labels are read; none lets everybody.
         webhooks: Which vendors may tell of deploys by webhook; none refuses them all.
         access: What is told and taken without a token; none leaves both doors open.
+        callbacks: What proves people's answers from PagerDuty and Slack; none refuses them all.
 
     Raises:
         SettingsError: the tokens are malformed, or a door is closed that none of them opens.
@@ -119,6 +122,7 @@ def create_app(
     answers = Answers(gateway.publish, now, waiting.held.board)
     add_approval_routes(app, answers, known)
     add_console_routes(app, waiting.held, answers, known, now)
+    add_callback_routes(app, callbacks or CallbackSettings(), gateway.publish, now)
     app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
     app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
     webhooks = webhooks or WebhookSettings()

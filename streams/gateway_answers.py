@@ -21,15 +21,18 @@ from schemas.names import environment_name
 from schemas.observation_messages import observation_message
 from schemas.observations import Answer, Approval
 from schemas.topics import Topic
+from schemas.webhook_signatures import SignatureError
 from streams.delivery_memory import DeliveryMemory
 from streams.gateway_bodies import RefusedRequest, read_body
 from streams.gateway_tokens import Scope, Tokens
-from streams.gateway_webhooks import Publish
+from streams.gateway_webhooks import Publish, single_header
 from streams.release_board import ReleaseBoard
 
 logger = logging.getLogger(__name__)
 
-_REMEMBERED = timedelta(hours=24)
+_REMEMBERED = timedelta(days=365)
+"""Beyond any hold's life: what bounds the memory is the number of answers."""
+
 _LARGEST_ANSWER = 64 * 1024  # bytes
 _LONGEST_WHY = 2000
 _LONGEST_NAME = 200
@@ -132,6 +135,10 @@ def add_approval_routes(app: FastAPI, answers: Answers, tokens: Tokens) -> None:
 
     async def approvals(request: Request) -> JSONResponse:
         """Put a human's answer where the gate of its environment reads it."""
+        try:
+            single_header(request, "authorization")
+        except SignatureError as error:
+            raise RefusedRequest(HTTPStatus.UNAUTHORIZED, str(error)) from error
         who = tokens.name_for(request.headers, Scope.ANSWER)
         body = await read_body(request, _LARGEST_ANSWER)
         try:

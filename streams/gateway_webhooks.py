@@ -169,13 +169,16 @@ class Webhooks:
         if started is None:
             raise SchemaError("the deploy event announces no release")
         release = started.release
-        known = f"release {release.id}"
-        if self._memory.knows(now, known):
+        # Of two that come at once, such as both states of a deployment, one begins it.
+        async with self._memory.once(now, f"release {release.id}") as is_new:
+            if is_new:
+                value, headers = write_record(event)
+                key = service_key(release.environment, release.service).encode()
+                await self._publish(Topic.CDEVENTS, key, value, headers)
+        if not is_new:
             return _nothing_new("repeated", "this deployment is known")
-        value, headers = write_record(event)
-        key = service_key(release.environment, release.service).encode()
-        await self._publish(Topic.CDEVENTS, key, value, headers)
-        self._memory.take(now, known, *([delivery] if delivery else []))
+        if delivery:
+            self._memory.take(now, delivery)
         logger.info("webhook told of a deploy", extra={"vendor": vendor.value, "release": release.id})
         return JSONResponse({"accepted": 1, "releases": [release.id]}, HTTPStatus.ACCEPTED)
 
