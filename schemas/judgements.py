@@ -20,7 +20,8 @@ class VerdictKind(StrEnum):
 
     HEALTHY: watched long enough with enough exposure, nothing found. HARMFUL: evidence crossed its
     threshold. INCONCLUSIVE: not enough evidence yet, or never. NODATA: the canary or the service
-    says nothing. BROKEN: the instrument contradicts itself and cannot be believed.
+    says nothing. BROKEN: the instrument contradicts itself or sees nothing,
+    and cannot be believed.
     """
 
     HEALTHY = "healthy"

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from actions.errors import PermanentActionError, TransientActionError
 from schemas.envelopes import Message
 from schemas.instants import from_ms, to_ms
-from schemas.instruments import InstrumentChanged
+from schemas.instruments import LONGEST_REASON, InstrumentChanged
 from schemas.keys import EnvironmentName, ServiceName, service_key
 from schemas.observation_messages import observation_message
 from schemas.otlp_resources import identify
@@ -201,7 +201,7 @@ class SourcePuller:
             service=service,
             instrument=self.source.title,
             is_working=not reason,
-            reason=reason,
+            reason=reason[:LONGEST_REASON],
             at=from_ms(at_ms),
         )
         return observation_message(Topic.OBSERVATIONS, service_key(environment, service), change)

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.blindness import HEARD_FOR, MOST_DOWN, MOST_GAPS, Blindness
+from detectors.recovery import Action, judge_recovery
 from schemas.codec import from_json, to_json
 from schemas.instants import to_ms
 from schemas.instruments import InstrumentChanged
-from schemas.judgements import VerdictKind
+from schemas.judgements import RecoveryKind, VerdictKind
 from tests.builders import an_instrument, minute
 
 Scene = Any
@@ -128,8 +129,11 @@ def test_no_more_instruments_are_noted_than_are_kept() -> None:
     assert len(state.down) == MOST_DOWN
 
 
-@pytest.mark.parametrize(("name", "reason"), [("", "no answer"), ("prometheus main", "")])
-def test_an_instrument_that_broke_has_a_name_and_a_reason(name: str, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("", "no answer"), ("prometheus main", ""), ("x" * 101, "no answer"), ("prometheus main", "x" * 501)],
+)
+def test_an_instrument_that_broke_has_a_name_and_a_reason_of_bounded_length(name: str, reason: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         InstrumentChanged(
             environment=an_instrument("x", minute(0)).environment,
@@ -182,3 +186,16 @@ def test_minutes_that_nobody_saw_do_not_count_as_watched(scene: Scene) -> None:
     # Three minutes before, and as many from the 13th on as make ten together.
     assert [look.kind for look in scene.looks].index(VerdictKind.HEALTHY) == 19
     assert "0:01:00 more of watching" in scene.looks[18].reasons[0]
+
+
+def test_an_action_whose_effect_nobody_could_see_is_unknown_and_says_why(scene: Scene) -> None:
+    for number in range(-60, 3):
+        serve(scene, number, "abc")
+    scene.window.blind.take(an_instrument("no answer", minute(3)), minute(4))
+    action = Action(
+        signals=(), began_at=minute(3), acted_at=minute(3), within=timedelta(minutes=10), damaged_at=minute(0)
+    )
+    fared = judge_recovery(scene.window, action, scene.rule, minute(13.5))
+    assert fared is not None
+    assert fared.kind is RecoveryKind.UNKNOWN
+    assert fared.text.endswith("after the action: prometheus main sees nothing since 12:03:00 UTC: no answer")

@@ -11,6 +11,7 @@ import pytest
 
 from infra.dev.kafka import Broker
 from infra.dev.web_server import WebServer
+from schemas.instruments import InstrumentChanged
 from schemas.judgements import VerdictKind
 from schemas.observations import VerdictReached
 from schemas.otlp_metrics import read_metrics
@@ -28,7 +29,7 @@ OLD, NEW = "0a0a0a0a0a", "1b1b1b1b1b"
 POLICY = """
 version: 1
 defaults:
-  judge: {interval: 2s, lateness: 8s, watch: 10m, min_watch: 10s, min_intervals: 3, quiet: 1m}
+  judge: {interval: 2s, lateness: 5s, watch: 10m, min_watch: 10s, min_intervals: 3, quiet: 1m}
   target: {kind: processes, cluster: default, namespace: shop, workload: "{service}"}
 """
 
@@ -83,6 +84,18 @@ def read_anew(server: WebServer, metric: str, start_ms: int, end_ms: int) -> dic
     return {key: value for key, value in values.items() if read_at[key] * 1000 > key[3] - 1000}
 
 
+def broken(installation: Installation) -> list[InstrumentChanged]:
+    """Return what services were told of a broken instrument."""
+    bodies = [installation.read(record).body for record in installation.records(Topic.OBSERVATIONS)]
+    return [body for body in bodies if isinstance(body, InstrumentChanged) and not body.is_working]
+
+
+def await_more(installation: Installation) -> None:
+    """Wait until samples are on the log that were not there before: a puller is at work."""
+    before = len(pulled(installation))
+    installation.until(lambda: len(pulled(installation)) > before + 30, "more samples")
+
+
 def shop(exporter: Exporter) -> None:
     for pod in "abc":
         exporter.add(Instance(pod, "1", OLD, error_ratio=0.003))
@@ -98,17 +111,25 @@ def test_every_sample_is_on_the_log_once_although_the_puller_is_killed(
         with Installation(
             kafka_broker.bootstrap, tmp_path, "pulled.", {"puller": ["puller"]}, POLICY, pull=file
         ) as installation:
-            for times in (1, 2, 3):
-                installation.until(
-                    lambda times=times: len(pulled(installation)) > 60 * times,  # type: ignore[misc]
-                    f"samples on the log, start {times}",
-                )
-                if times < 3:
-                    installation.kill("puller")
+            await_more(installation)
+            for _ in range(2):
+                installation.kill("puller")
+                await_more(installation)
+            listed = file.read_text()
+            file.write_text(f"{listed}      - {{metrics: none}}\n")
+            installation.until(
+                lambda: "file of sources is wrong" in installation.log.read_text(), "a mistake is told"
+            )
+            await_more(installation)
+            file.write_text(f"{listed}      - {{metric: none, query: 'sum(', kind: gauge}}\n")
+            (word, *_) = installation.until(lambda: broken(installation), "a refused query breaks it")
             found = pulled(installation)
-            (source, *_) = list(doctors_look(installation.settings))
-        assert source.health is Health.OK
-        assert source.seen == "answers with 12 series of 1 services"
+            looked = list(doctors_look(installation.settings))
+        assert (word.service, word.instrument) == ("cart", "prometheus main")
+        assert word.reason.startswith("the query of none is refused: HTTP 400: bad_data")
+        assert [one.health for one in looked] == [Health.FAILED, Health.OK]
+        assert looked[0].seen == word.reason
+        assert looked[1].seen == "answers with 12 series of 1 services"
         assert max(found.values()) == 1
         first, last = min(key[3] for key, _ in found), max(key[3] for key, _ in found)
         expected: dict[Sample, float] = {}

@@ -295,3 +295,27 @@ def test_more_samples_than_a_message_holds_bear_their_place_on_the_last_message_
     assert len(samples) > 2
     assert [bool(message.headers) for message in samples] == [False] * (len(samples) - 1) + [True]
     assert len(site.times()) == 3 * 4
+
+
+def test_levels_of_datadog_bear_the_beginning_of_their_step_and_are_asked_for_once_all_the_same() -> None:
+    site = Site(kind=SourceKind.DATADOG, url="http://d", queries=(GAUGE,))
+    asks = site.puller.ask
+
+    def early(query: PullQuery, window: Window) -> PulledMetric:
+        before = Window(window.start_ms - STEP_MS, window.end_ms - STEP_MS, STEP_MS)
+        site.asked.append((query.metric, window))
+        return asks(query, before)
+
+    site.puller.ask = early
+    site.play(4)
+    times = site.times("memory")
+    assert times == list(range(times[0], times[-1] + 1, STEP_MS))
+    assert times[-1] == to_ms(site.now) - 3 * STEP_MS
+
+
+def test_a_reason_is_cut_to_what_an_engine_keeps() -> None:
+    site = Site()
+    site.play(2)
+    site.error = TransientActionError("x" * 900)
+    site.play(12)
+    assert len(site.words()[-1].reason) == 500
