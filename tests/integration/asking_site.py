@@ -34,6 +34,7 @@ from schemas.observations import Approval, OutcomeReported
 from schemas.orders import Command, Held, Outcome
 from schemas.topics import Topic
 from streams import clock
+from streams.kafka_log import Record
 from tests.integration.installation import PARTS, TOKENS, Installation
 from tests.integration.telemetry import Speaker, Traffic
 
@@ -202,9 +203,23 @@ class Site:
     def asked(self, story: str) -> tuple[Incident, Message]:
         """Return both, once people are asked on both channels."""
         incident, message = self.incident(story), self.message(story)
-        self.times[story].more["held"] = self.held(story).at
-        self.times[story].more["asked"] = datetime.fromtimestamp(float(message.ts), UTC)
+        held = self.held(story)
+        known = [
+            min(
+                record.timestamp_ms
+                for record in self._written(channel, held.id)
+                if b'"url":' in (record.value or b"")
+            )
+            for channel in ("pagerduty", "slack")
+        ]
+        self.times[story].more["held"] = held.at
+        self.times[story].more["asked"] = datetime.fromtimestamp(max(known) / 1000, UTC)
         return incident, message
+
+    def conversation(self, channel: str, hold: str) -> bytes:
+        """Return what is written of a question on a channel; nothing when it was dropped or never there."""
+        entries = [record.value or b"" for record in self._written(channel, hold, and_removed=True)]
+        return entries[-1] if entries else b""
 
     # What people do.
 
@@ -272,6 +287,11 @@ class Site:
                 cells = " | ".join(f"{span.total_seconds():.1f} s" for span in spans)
                 lines.append(f"| {times.way} | {cells} |")
         return "\n".join(lines)
+
+    def _written(self, channel: str, hold: str, *, and_removed: bool = False) -> list[Record]:
+        key = f"hold/{channel}/{hold}".encode()
+        found = [one for one in self.installation.records(Topic.CONVERSATIONS) if one.key == key]
+        return [one for one in found if one.value or and_removed]
 
     def _webhooks(self, delivers: bool) -> list[Delivery]:
         kept, self.pagerduty.deliveries = self.pagerduty.deliveries, []
