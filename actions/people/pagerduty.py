@@ -5,13 +5,14 @@ developer.pagerduty.com, "Incidents", "Custom fields", "Events API v2".
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from actions.errors import PermanentActionError
 from actions.people.channel import Done, Thread
 from actions.people.pagerduty_answers import answers_by_field, answers_by_note
 from actions.people.pagerduty_api import Json, PagerDutyApi, RefusedRequestError
-from actions.people.pagerduty_settings import PagerDutySettings
+from actions.people.pagerduty_settings import INCIDENT_TYPE, PagerDutySettings
 from actions.people.pagerduty_texts import (
     LONGEST_SUMMARY,
     change_note,
@@ -24,7 +25,7 @@ from actions.people.pagerduty_texts import (
     unanswered_title,
     written_at,
 )
-from schemas.approvals import HoldChange, HoldChanged
+from schemas.approvals import HoldChange, HoldChanged, Person
 from schemas.judgements import Recovery, RecoveryKind
 from schemas.orders import CommandKind, Held, Outcome, OutcomeKind, Page
 from schemas.pagerduty_callbacks import PAGERDUTY, PENDING
@@ -45,14 +46,19 @@ class PagerDutyChannel:
         api: PagerDuty.
         settings: Which service, field and level.
         link: Where a human reads more about a question; "" for nowhere.
+        people: Whom the policy names; the incident is assigned to whom a question is handed over to.
     """
 
     name = PAGERDUTY
 
     def __init__(
-        self, api: PagerDutyApi, settings: PagerDutySettings, link: Callable[[Held], str] = lambda _: ""
+        self,
+        api: PagerDutyApi,
+        settings: PagerDutySettings,
+        link: Callable[[Held], str] = lambda _: "",
+        people: Mapping[str, Person] = MappingProxyType({}),
     ) -> None:
-        self._api, self._settings, self._link = api, settings, link
+        self._api, self._settings, self._link, self._people = api, settings, link, dict(people)
 
     def ask(self, held: Held) -> Thread:
         """Open the incident of a hold, or find the one that is open; return where it is.
@@ -74,12 +80,14 @@ class PagerDutyChannel:
         return thread
 
     def change(self, thread: Thread, held: Held, change: HoldChanged) -> None:
-        """Note what changed; escalate, and empty the field for whoever answers next."""
+        """Note what changed; call whoever is asked now, and empty the field for whoever answers next."""
         note = change_note(held, change)
         if self._is_noted(thread, note):
             return
         if change.change is HoldChange.ESCALATED and self._settings.escalation_level:
-            self._update(thread, {"escalation_level": self._settings.escalation_level})
+            self._call(thread, {"escalation_level": self._settings.escalation_level})
+        if change.change is HoldChange.HANDED_OVER:
+            self._assign(thread, change.to)
         if change.change in (HoldChange.AGREED, HoldChange.NOT_COUNTED):
             self._set_field(thread, PENDING)
         self._write(thread, note)
@@ -172,7 +180,7 @@ class PagerDutyChannel:
         if held.command is None:
             raise PermanentActionError(f"hold {held.id} has no command, expected one to approve")
         key, service = held.command.id, self._settings.service
-        incident = {
+        incident: Json = {
             "type": "incident",
             "title": title(held),
             "service": {"id": service, "type": "service_reference"},
@@ -183,6 +191,8 @@ class PagerDutyChannel:
                 "details": details(held, self._settings.decision_field, self._link(held)),
             },
         }
+        if self._settings.incident_type != INCIDENT_TYPE:
+            incident["incident_type"] = {"name": self._settings.incident_type}
         try:
             made = self._api.post("/incidents", {"incident": incident}, is_known_twice=True)
         except RefusedRequestError as error:
@@ -246,6 +256,20 @@ class PagerDutyChannel:
 
     def _update(self, thread: Thread, changes: Json) -> None:
         self._api.put(f"/incidents/{thread.id}", {"incident": {"type": "incident_reference", **changes}})
+
+    def _assign(self, thread: Thread, names: tuple[str, ...]) -> None:
+        """Assign the incident to people, which calls them; to nobody new where none is known here."""
+        known = [self._people[name].pagerduty for name in names if name in self._people]
+        users = [{"assignee": {"id": one, "type": "user_reference"}} for one in known if one]
+        if users:
+            self._call(thread, {"assignments": users})
+
+    def _call(self, thread: Thread, changes: Json) -> None:
+        """Change who is called; a person or a level that PagerDuty does not know must not cost the note."""
+        try:
+            self._update(thread, changes)
+        except RefusedRequestError as error:
+            logger.warning("nobody new is called", extra={"incident": thread.id, "why": str(error)})
 
     def _resolve(self, thread: Thread, why: str) -> None:
         try:

@@ -38,6 +38,8 @@ class Incident:
     created_at: str
     status: str = "triggered"
     escalation_level: int = 1
+    assignees: tuple[str, ...] = ()
+    kind: str = "incident_default"
     resolution: str = ""
     values: dict[str, str | None] = field(default_factory=dict)
     notes: list[Json] = field(default_factory=list)
@@ -138,6 +140,7 @@ class Account:
             key=key,
             details=given.get("body", {}).get("details", ""),
             created_at=self._now(),
+            kind=given.get("incident_type", {}).get("name", "incident_default"),
             values=dict.fromkeys(self.fields),
         )
         self.incidents[incident.id] = incident
@@ -197,6 +200,12 @@ class Account:
         incident.title = given.get("title", incident.title)
         incident.escalation_level = given.get("escalation_level", incident.escalation_level)
         incident.resolution = given.get("resolution", incident.resolution)
+        if "assignments" in given:
+            assignees = tuple(one["assignee"]["id"] for one in given["assignments"])
+            if not set(assignees) <= self.people.keys():
+                return 400, _error(2001, "Invalid Input Provided", "Assignee not found.")
+            incident.assignees = assignees
+            self._enter(incident, "assign_log_entry", sender)
         if "escalation_level" in given:
             self._enter(incident, "escalate_log_entry", sender)
         if "status" in given:

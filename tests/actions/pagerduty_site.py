@@ -13,11 +13,18 @@ from actions.people.pagerduty import PagerDutyChannel
 from actions.people.pagerduty_api import PagerDutyApi
 from actions.people.pagerduty_settings import PagerDutySettings
 from infra.dev.pagerduty_server import PagerDuty, running
+from schemas.approvals import Person
 from streams.pagerduty_settings import read_pagerduty_settings
 from tests.actions.orders import MINUTE, NOW
 
 CONTRACTS = Path(__file__).parents[3] / "shared" / "contracts"
 ADA, BOB = "PADA", "PBOB"
+PEOPLE = {
+    "ada": Person(pagerduty=ADA),
+    "bob": Person(pagerduty=BOB),
+    "eve": Person(slack="U1"),
+    "old": Person(pagerduty="PGONE"),
+}
 
 
 @pytest.fixture
@@ -53,9 +60,15 @@ def a_channel(
     decision_field: str = "rollback_decision",
     escalation_level: int = 0,
     routing_key: str | None = None,
+    incident_type: str = "incident_default",
 ) -> PagerDutyChannel:
-    settings = replace(settings_of(server), decision_field=decision_field, escalation_level=escalation_level)
+    settings = replace(
+        settings_of(server),
+        decision_field=decision_field,
+        escalation_level=escalation_level,
+        incident_type=incident_type,
+    )
     if routing_key is not None:
         settings = replace(settings, routing_key=routing_key)
     api = PagerDutyApi(settings, pauses or Pauses())
-    return PagerDutyChannel(api, settings, link=lambda held: f"https://suture.example/holds/{held.id}")
+    return PagerDutyChannel(api, settings, lambda held: f"https://suture.example/holds/{held.id}", PEOPLE)

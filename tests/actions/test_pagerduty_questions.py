@@ -317,6 +317,28 @@ def test_an_escalation_calls_the_level_that_is_set_and_else_leaves_a_note(pagerd
     assert "eve" in notes(incident)[-1]
 
 
+def test_who_is_asked_in_ones_place_is_called_where_pagerduty_knows_them(pagerduty: PagerDuty) -> None:
+    channel, held, thread, incident = asked(pagerduty)
+    for to, assignees in (
+        ("bob", (BOB,)),
+        ("eve", (BOB,)),
+        ("old", (BOB,)),
+        ("who", (BOB,)),
+        ("ada", (ADA,)),
+    ):
+        channel.change(thread, held, changed(held, HoldChange.HANDED_OVER, f"ada asks {to}", to=(to,)))
+        assert incident.assignees == assignees
+        assert f"Concerns: {to}" in notes(incident)[-1]
+    # What people chose stays: a hand-over ends nothing and counts for nothing.
+    assert incident.values == {FIELD: "pending"}
+
+
+def test_an_incident_has_the_type_that_has_the_field(pagerduty: PagerDuty) -> None:
+    channel = a_channel(pagerduty, incident_type="release_question")
+    channel.ask(a_hold())
+    assert pagerduty.incident.kind == "release_question"
+
+
 @pytest.mark.parametrize(
     ("outcome", "kind", "recovery", "status"),
     [
