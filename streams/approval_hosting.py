@@ -43,7 +43,8 @@ def _pagerduty(settings: Settings) -> Sink:
     except ImportError as error:
         raise SettingsError(_MISSING) from error
     known = settings.pagerduty
-    channel = PagerDutyChannel(PagerDutyApi(known), known, link=lambda held: _link(settings, held))
+    people = load_policy(settings.policy).people
+    channel = PagerDutyChannel(PagerDutyApi(known), known, lambda held: _link(settings, held), people)
     return _hosted(settings, channel, lambda _: known.asks)
 
 
