@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actions.errors import PermanentActionError, RefusedActionError, TransientActionError
@@ -277,6 +277,7 @@ def test_partitions_that_another_member_takes_over_are_left_to_it() -> None:
     assert story.log.committed == {("effects", 1): 1}
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from([None, TransientActionError("down"), PermanentActionError("never")]), max_size=12
