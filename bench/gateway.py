@@ -159,7 +159,8 @@ def measure(given: argparse.Namespace, bootstrap: str, folder: Path) -> dict[str
                 "asked_per_s": given.rate,
                 "answered_per_s": round(len(load.latencies_s) / load.seconds, 1),
                 "samples_a_request": samples,
-                "cpu_share": round((_cpu_s(process) - before) / load.seconds, 3),
+                "cpu_share": round((used := _cpu_s(process) - before) / load.seconds, 3),
+                "cpu_ms_a_request": round(1000 * used / max(1, len(load.latencies_s)), 3),
                 **_told(load),
             }
         return figures
