@@ -15,7 +15,6 @@ from streams.release_memory import ReleaseMemory
 from streams.settings import Settings
 from streams.sinks import Sink
 
-
 _ASKING_TURN = timedelta(seconds=0.5)
 """Who clicked waits for something to happen."""
 
