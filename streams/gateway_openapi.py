@@ -88,6 +88,8 @@ def whole(app: FastAPI) -> dict[str, Any]:
         _add(operation, FOREIGN.get(path, {}))
         _raise_definitions(operation, schemas)
         operation["responses"].pop("422", None)
+        for response in operation["responses"].values():
+            _drop_unsaid(response)
         _complete(path, operation)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -110,6 +112,15 @@ def _add(operation: dict[str, Any], more: Mapping[str, Any]) -> None:
     """Say of an operation what is known of it besides; of a response, what is known takes its place."""
     for name, said in deepcopy(dict(more)).items():
         operation[name] = {**operation.get(name, {}), **said} if name == "responses" else said
+
+
+def _drop_unsaid(response: dict[str, Any]) -> None:
+    """Take away what FastAPI supposes of a response that it knows nothing of: any JSON."""
+    content = response.get("content", {})
+    for kind in [kind for kind, said in content.items() if not said.get("schema")]:
+        del content[kind]
+    if not content:
+        response.pop("content", None)
 
 
 def _complete(path: str, operation: dict[str, Any]) -> None:

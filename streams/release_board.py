@@ -14,7 +14,6 @@ from schemas.keys import EnvironmentName, ReleaseId, ServiceName, derived_id
 from schemas.observations import ReleaseStarted
 from schemas.orders import Command, Decision, Denied, Guard, Held, Outcome
 from schemas.releases import Release
-from streams import clock
 
 MOST_RELEASES = 10_000
 """Releases that are remembered; those that were heard of first are forgotten first."""
@@ -68,10 +67,11 @@ class ReleaseBoard:
 
     Args:
         most: How many releases are remembered.
-        now: The clock that holds are held against: one that is over is not open, told so or not.
+        now: The clock that holds are held against: one that is over is not open, told so or not. None waits
+            until it is told.
     """
 
-    def __init__(self, most: int = MOST_RELEASES, now: Callable[[], datetime] = clock.now) -> None:
+    def __init__(self, most: int = MOST_RELEASES, now: Callable[[], datetime] | None = None) -> None:
         self._most = most
         self._now = now
         self._known: dict[ReleaseId, KnownRelease] = {}
@@ -176,7 +176,7 @@ class ReleaseBoard:
         return tuple(self._changes.get(hold, {}).values())
 
     def _is_open(self, hold: Held) -> bool:
-        return hold.expires_at is not None and self._now() < hold.expires_at
+        return hold.expires_at is not None and (self._now is None or self._now() < hold.expires_at)
 
     def _wait(self, hold: Held) -> None:
         self._answered(hold.release, hold.decision, hold.at)

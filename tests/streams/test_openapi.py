@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bench.openapi_fuzz import fuzz, known_gateway
+from bench.openapi_fuzz import Taking, fuzz, known_gateway
 from streams.cli import app
 from streams.gateway_openapi import operations
 from tests.streams.gateway_socket import serving
@@ -79,7 +79,7 @@ def test_every_name_that_a_schema_mentions_is_there() -> None:
 
 @pytest.mark.timeout(300)
 def test_what_the_gateway_answers_is_what_the_document_says() -> None:
-    report = fuzz(known_gateway(), examples=8, start=1)
+    report = fuzz(known_gateway(), examples=4, start=1)
     assert report.failures == ()
     assert report.operations >= len(OPERATIONS) - 6
     assert report.requests > report.operations
@@ -87,6 +87,6 @@ def test_what_the_gateway_answers_is_what_the_document_says() -> None:
 
 @pytest.mark.timeout(300)
 def test_over_a_socket_the_answers_are_the_same() -> None:
-    with serving() as gateway:
-        report = fuzz(gateway.url, examples=2, start=1)
+    with serving(publisher=Taking()) as gateway:
+        report = fuzz(gateway.url, examples=2, start=1, only="/v1/releases")
     assert report.failures == ()
