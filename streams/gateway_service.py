@@ -8,8 +8,10 @@ import uvicorn
 
 from schemas.errors import SettingsError
 from schemas.remote_write_walk import warm_up
+from streams import clock
 from streams.gateway import create_app
 from streams.kafka_publisher import KafkaPublisher
+from streams.release_board import ReleaseBoard
 from streams.release_verdicts import ReleaseVerdicts
 from streams.settings import Settings
 from streams.verdict_reader import VerdictReader, follow
@@ -59,7 +61,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _serve(settings: Settings, host: str, port: int) -> None:
     warm_up()
     async with KafkaPublisher(settings.bootstrap, settings.prefix) as publisher:
-        verdicts, reader = ReleaseVerdicts(), VerdictReader(settings)
+        verdicts, reader = ReleaseVerdicts(board=ReleaseBoard(now=clock.now)), VerdictReader(settings)
         waiting = VerdictWaiters(verdicts)
         app = create_app(
             publisher,
