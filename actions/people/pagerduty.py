@@ -118,15 +118,14 @@ class PagerDutyChannel:
 
     def poll(self, thread: Thread, held: Held) -> tuple[Reply, ...]:
         """Return the answers that stand on the incident, by the field and by notes."""
-        path, field = f"/incidents/{thread.id}", self._settings.decision_field
-        entries: list[Json] = []
-        value = ""
+        field = self._settings.decision_field
+        by_field: tuple[Reply, ...] = ()
         if field:
             # To the second below, since entries have whole seconds.
             since = written_at(held.at.replace(microsecond=0))
-            entries = self._api.listed(f"{path}/log_entries", "log_entries", (("since", since),))
-            value = self._value(thread)
-        by_field = answers_by_field(entries, held, thread.id, field, value)
+            path = f"/incidents/{thread.id}/log_entries"
+            entries = self._api.listed(path, "log_entries", (("since", since),))
+            by_field = answers_by_field(entries, held, thread.id, field, lambda: self._value(thread))
         by_note = answers_by_note(self._notes(thread), held, thread.id)
         return tuple(sorted((*by_field, *by_note), key=lambda reply: reply.at))
 

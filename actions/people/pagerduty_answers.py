@@ -6,7 +6,7 @@ here has other ids than what the webhook said; the gate takes an answer that com
 Source: PagerDuty's OpenAPI document, schemas `LogEntry`, `Channel` and `IncidentNote`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ _USER = "user_reference"
 
 
 def answers_by_field(
-    entries: Sequence[Json], held: Held, thread: str, field: str, value: str
+    entries: Sequence[Json], held: Held, thread: str, field: str, value: Callable[[], str]
 ) -> tuple[Reply, ...]:
     """Return what people chose in the custom field: of each person the last choice, oldest first.
 
@@ -36,7 +36,7 @@ def answers_by_field(
         held: The question.
         thread: The incident.
         field: Name of the custom field.
-        value: What the field holds now, for an entry that does not say what it changed.
+        value: Gives what the field holds now; asked for an entry that does not say what it changed.
     """
     chosen: dict[str, tuple[datetime, str, str]] = {}
     unclear: list[tuple[datetime, str, str]] = []
@@ -55,7 +55,7 @@ def answers_by_field(
     # An entry that says nothing readable is only believed where it must be the one that set the field.
     if not chosen and len(unclear) == 1:
         at, by, source = unclear[0]
-        chosen[by] = (at, value, source)
+        chosen[by] = (at, value(), source)
     replies = [
         _reply(held, thread, by, at, source, FIELD_ANSWERS[found])
         for by, (at, found, source) in chosen.items()
