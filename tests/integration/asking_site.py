@@ -7,6 +7,7 @@ of them share one installation, one Kafka and one cluster.
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -88,6 +89,11 @@ class Site:
         self.bad: set[str] = set()
         self.times: dict[str, Times] = {}
         self.traffic = Traffic(self._speakers, self._send)
+
+    @property
+    def undone(self) -> set[str]:
+        """Return the stories whose release was taken back."""
+        return {story for story, times in self.times.items() if "undone" in times.more}
 
     # The cluster and the service.
 
@@ -172,9 +178,8 @@ class Site:
 
     def incidents(self, story: str) -> list[Incident]:
         """Return the incidents about a story."""
-        return [
-            one for one in list(self.pagerduty.account.incidents.values()) if f" in {story}" in one.details
-        ]
+        pattern = re.compile(rf" in {story}\b")
+        return [one for one in list(self.pagerduty.account.incidents.values()) if pattern.search(one.details)]
 
     def incident(self, story: str) -> Incident:
         """Return the incident of a story's question, once the question's code stands on it."""
