@@ -253,6 +253,12 @@ def test_a_failing_server_is_a_reason_to_try_again(slack: SlackServer, status: i
         opened(slack).ask(a_hold())
 
 
+def test_a_failing_servers_error_is_not_taken_for_slacks_word(slack: SlackServer) -> None:
+    slack.refuse("chat.postMessage", Refusal(status=503, error="channel_not_found"))
+    with pytest.raises(TransientActionError, match="503 channel_not_found"):
+        opened(slack).ask(a_hold())
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"3", b'"ok"', b"\xff\xfe", b"{", b"<html></html>", b"{}"])
 def test_an_answer_that_is_none_of_slacks_is_a_reason_to_try_again(slack: SlackServer, body: bytes) -> None:
     slack.refuse("auth.test", Refusal(body=body))

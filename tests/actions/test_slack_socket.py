@@ -148,6 +148,48 @@ def test_a_connection_that_breaks_is_opened_again(slack: SlackServer) -> None:
     assert len(kept.replies) == 1
 
 
+class Impatient(Event):
+    """Waits for nothing, and remembers for how long it was to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return self.is_set()
+
+
+@pytest.mark.parametrize(
+    ("reason", "pauses"),
+    [("refresh_requested", []), ("warning", []), ("too_many_websockets", [30.0]), ("news to us", [30.0])],
+)
+def test_only_a_refresh_is_followed_by_a_new_connection_at_once(
+    slack: SlackServer, reason: str, pauses: list[float]
+) -> None:
+    socket, stop = a_socket(slack, Kept()), Impatient()
+    thread = Thread(target=socket.run, args=(stop,))
+    thread.start()
+    slack.socket.wait_opened(1)
+    slack.socket.disconnect(reason)
+    slack.socket.wait_opened(2)
+    stop.set()
+    thread.join(30)
+    assert stop.waits[: len(pauses)] == pauses
+    assert len(stop.waits) == len(pauses)
+
+
+def test_failures_in_a_row_are_followed_by_longer_and_longer_pauses(slack: SlackServer) -> None:
+    slack.refuse("apps.connections.open", *[Refusal(status=503, body=b"sorry")] * 7)
+    socket, stop = a_socket(slack, Kept()), Impatient()
+    thread = Thread(target=socket.run, args=(stop,))
+    thread.start()
+    slack.socket.wait_opened(1)
+    stop.set()
+    thread.join(30)
+    assert stop.waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+
+
 def test_a_slack_that_is_down_is_tried_until_it_is_back(slack: SlackServer) -> None:
     thread, kept = asked(slack), Kept()
     slack.refuse("apps.connections.open", Refusal(status=0), Refusal(status=503, body=b"sorry"))

@@ -195,6 +195,11 @@ def test_a_body_that_is_no_such_form_is_refused(body: bytes) -> None:
         read_slack_callback(body)
 
 
+def test_a_form_with_two_payloads_is_refused() -> None:
+    with pytest.raises(SchemaError, match="2 payloads"):
+        read_slack_callback(form(CLICK) + b"&" + form(clicked(action_id="reject")))
+
+
 @pytest.mark.parametrize(
     ("where", "key"),
     [
