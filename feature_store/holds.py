@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from feature_store.views import Connection
+from schemas.approvals import HoldChanged
+from schemas.codec import from_json
+from schemas.orders import Held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,4 +49,34 @@ def find_holds(connection: Connection, beginning: str, now: datetime | None = No
             expires_at=expires_at,
         )
         for hold, environment, service, guard, reason, expires_at in rows
+    ]
+
+
+def read_holds(connection: Connection, holds: list[OpenHold]) -> list[tuple[Held, tuple[HoldChanged, ...]]]:
+    """Return questions as they were put, each with what changed about it since, in the order of the log.
+
+    Args:
+        connection: From `feature_store.views.connect`.
+        holds: Which; the answer is in their order.
+
+    Raises:
+        SchemaError: the journal's file is of a version that holds other fields.
+    """
+    told: dict[str, Held] = {}
+    changes: dict[str, dict[str, HoldChanged]] = {}
+    rows = connection.execute(
+        "SELECT kind, body FROM effects WHERE (kind = 'held' AND list_contains($1, id)) "
+        "OR (kind = 'hold_changed' AND list_contains($1, about)) "
+        "ORDER BY happened_at, cause_offset, effect_index",
+        [[hold.hold for hold in holds]],
+    ).fetchall()
+    for kind, body in rows:
+        if kind == "held":
+            held = from_json(Held, body)
+            told[held.id] = held
+        else:
+            change = from_json(HoldChanged, body)
+            changes.setdefault(change.hold, {})[change.id] = change
+    return [
+        (told[hold.hold], tuple(changes.get(hold.hold, {}).values())) for hold in holds if hold.hold in told
     ]

@@ -1,22 +1,27 @@
-"""Commands by which people answer and intervene: approve, reject, freeze, thaw, kill-switch."""
+"""Commands by which people answer and intervene: approve, reject, hand over, freeze, thaw, kill-switch."""
 
 import getpass
-from datetime import timedelta
+import shutil
+import textwrap
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from actions import kill_file
+from schemas.approvals import HoldChanged
 from schemas.codec import from_python
 from schemas.durations import PositiveDuration
 from schemas.errors import SchemaError, SettingsError
 from schemas.keys import EnvironmentName
 from schemas.observation_messages import observation_message
 from schemas.observations import Answer, Approval, FreezeSet, KillSwitchSet
+from schemas.orders import Held
 from schemas.topics import Topic
 from streams import clock
 from streams.cli_parts import connected
+from streams.hold_text import question, rows_of
 from streams.kafka_log import LogWriter
 from streams.settings import Settings, read_settings
 
@@ -34,6 +39,7 @@ def add_commands(app: typer.Typer) -> None:
     """Add this module's commands."""
     for command in (approve, reject, holds, freeze, thaw):
         app.command()(command)
+    app.command("hand-over")(hand_over)
     app.command("kill-switch")(kill_switch)
 
 
@@ -47,20 +53,54 @@ def reject(hold: HoldId, by: By = "", why: Why = "", environment: Environment = 
     _answer(Answer.REJECT, hold, by, why, environment)
 
 
-def holds() -> None:
+def hand_over(
+    hold: HoldId,
+    name: Annotated[str, typer.Argument(help="Who is asked instead, by the policy's name.")],
+    by: By = "",
+    why: Why = "",
+    environment: Environment = "",
+) -> None:
+    """Ask somebody else in one's place; the question stays open."""
+    if not name.strip():
+        raise SettingsError("nobody is named, expected one of the policy's people")
+    _answer(Answer.HAND_OVER, hold, by, why, environment, to=name.strip())
+
+
+def holds(
+    long: Annotated[
+        bool, typer.Option("--long", help="With what there is to know before one answers.")
+    ] = False,
+) -> None:
     """List what waits for a human."""
-    from feature_store.holds import find_holds
+    from feature_store.holds import find_holds, read_holds
     from feature_store.views import connect
 
+    now = clock.now()
     with connect(read_settings().journal) as connection:
-        waiting = find_holds(connection, "", clock.now())
-    for hold in waiting:
+        waiting = find_holds(connection, "", now)
+        told = read_holds(connection, waiting) if long else []
+    for held, changes in told:
+        _show(held, changes, now)
+    for hold in waiting if not long else ():
         typer.echo(
             f"{hold.hold}  {hold.environment}/{hold.service}  {hold.guard}: {hold.reason}"
             f"  (until {hold.expires_at:%H:%M:%S} UTC)"
         )
     if not waiting:
         typer.echo("nothing waits for a human")
+
+
+def _show(held: Held, changes: tuple[HoldChanged, ...], now: datetime) -> None:
+    """Print a question with all that is told about it, each line within the terminal's width."""
+    width = max(60, min(shutil.get_terminal_size().columns, 110))
+    typer.secho(held.id, bold=True, nl=False)
+    typer.echo(f"  {held.environment}/{held.service}")
+    typer.echo(textwrap.fill(question(held), width, initial_indent="  ", subsequent_indent="  "))
+    for title, lines in rows_of(held, changes, now):
+        for number, line in enumerate(lines):
+            beginning = f"  {title if number == 0 else '':<18}"
+            typer.echo(textwrap.fill(line, width, initial_indent=beginning, subsequent_indent=" " * 20))
+    typer.echo()
 
 
 def freeze(
@@ -124,7 +164,7 @@ def _kill_here(path: Path, *, is_on: bool, by: str, why: str) -> None:
     typer.echo(f"kill switch in {path} is {'on' if is_on else 'off'}: {changes}")
 
 
-def _answer(answer: Answer, hold: str, by: str, why: str, environment: str) -> None:
+def _answer(answer: Answer, hold: str, by: str, why: str, environment: str, to: str = "") -> None:
     settings = connected(read_settings())
     found = None if environment else _known(settings, hold)
     body = Approval(
@@ -135,10 +175,11 @@ def _answer(answer: Answer, hold: str, by: str, why: str, environment: str) -> N
         channel="cli",
         at=clock.now(),
         why=why,
+        to=to,
     )
     _send(settings, body.environment, body)
     what = f"{found.environment}/{found.service}: {found.reason}" if found else hold
-    typer.echo(f"{answer.value} sent for {what}")
+    typer.echo(f"{answer.value.replace('_', ' ')}{f' to {to}' if to else ''} sent for {what}")
 
 
 def _known(settings: Settings, hold: str) -> "OpenHold":

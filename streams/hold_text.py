@@ -13,7 +13,7 @@ _ANYBODY = "anybody who may answer"
 
 def question(held: Held) -> str:
     """Return what approval would do, as a sentence; why it waits where the question has no brief."""
-    return held.brief.what if held.brief is not None else held.reason
+    return plain(held.brief.what if held.brief is not None else held.reason)
 
 
 def rows_of(held: Held, changes: tuple[HoldChanged, ...], now: datetime) -> Rows:
@@ -31,12 +31,21 @@ def rows_of(held: Held, changes: tuple[HoldChanged, ...], now: datetime) -> Rows
         ("Certainty", (brief.certainty,) if brief else ()),
         ("Suspects", brief.suspects if brief else ()),
         ("Signals", brief.signals if brief else ()),
-        ("Without an answer", (brief.if_nothing,) if brief else ()),
+        ("Otherwise", (brief.if_nothing,) if brief else ()),
         ("Deadline", (deadline(held.expires_at, now),) if held.expires_at else ()),
         ("Asked", _asked(held.asked) if held.asked else ()),
         ("So far", tuple(f"{change.at:%H:%M:%S} {change.text}" for change in changes)),
     )
-    return tuple((title, lines) for title, lines in rows if lines)
+    return tuple((title, tuple(plain(line) for line in lines)) for title, lines in rows if lines)
+
+
+def plain(text: str) -> str:
+    r"""Return a text that neither moves a terminal's cursor nor turns the direction of what follows it.
+
+    >>> plain("cart\x1b[2J") == "cart\ufffd[2J"
+    True
+    """
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 def deadline(expires_at: datetime, now: datetime) -> str:
