@@ -7,6 +7,7 @@ repeated here, a bounded number of times.
 Sources: developer.pagerduty.com, "Errors", "Rate limiting"; the client's api_client.py, 7.2.0.
 """
 
+import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,10 @@ from pagerduty.api_client import ApiClient
 
 from actions.errors import NotAllowedActionError, PermanentActionError, TransientActionError
 from actions.people.pagerduty_settings import PagerDutySettings
+
+# The client says of each 429 that it gave up, and after how many attempts: that is for us to say.
+_MUTE = logging.getLogger("suture.pagerduty.client")
+_MUTE.setLevel(logging.CRITICAL)
 
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
@@ -201,6 +206,7 @@ def _repeat_nothing(client: ApiClient, timeout_s: float) -> None:
     client.retry = {429: 1}
     client.max_http_attempts = -1
     client.max_network_attempts = 0
+    client.log = _MUTE
 
 
 def _meaning(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from schemas.keys import derived_id
 from schemas.orders import Page
 from tests.actions.orders import CART, NOW, PROD, a_release
 from tests.actions.pagerduty_site import CONTRACTS, Pauses, a_channel, pagerduty, settings_of
-from tests.actions.slack_stories import a_page
+from tests.actions.slack_stories import a_hold, a_page
 
 __all__ = ["pagerduty"]
 
@@ -124,6 +125,22 @@ def test_no_key_is_told_with_a_refusal(pagerduty: PagerDuty) -> None:
     assert told.value.__suppress_context__
     assert "AnotherSecretToken" not in repr(settings_of(pagerduty))
     assert TOKEN not in repr(settings_of(pagerduty))
+
+
+def test_no_log_line_holds_a_key_even_at_its_wordiest(
+    pagerduty: PagerDuty, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    channel, held = a_channel(pagerduty), a_hold()
+    pagerduty.faults = [Fault(status=429), Fault(status=500)]
+    channel.poll(channel.ask(held), held)
+    channel.notify(a_page())
+    with pytest.raises(NotAllowedActionError):
+        PagerDutyApi(replace(settings_of(pagerduty), token="u+AnotherSecretToken"), Pauses()).get("/users")
+    assert caplog.records
+    for secret in (TOKEN, ROUTING_KEY, "AnotherSecretToken"):
+        assert secret not in caplog.text
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
 
 
 def test_a_server_with_another_certificate_is_told_nothing(pagerduty: PagerDuty) -> None:
