@@ -127,7 +127,7 @@ def mark(kind: str, identity: str) -> str:
     """Return what ends a note of ours, and tells it from every other.
 
     >>> mark("question", "x")
-    '[suture a1f2b3ce5e8b]'
+    '[suture 3f57d2119a4e]'
     """
     return f"[suture {hashlib.sha256(f'{kind} {identity}'.encode()).hexdigest()[:12]}]"
 
