@@ -145,8 +145,8 @@ TOPICS: tuple[TopicSpec, ...] = (
     ),
     TopicSpec(
         topic=Topic.CONVERSATIONS,
-        key="channel/hold",
-        value="JSON: where a hold is talked about on a channel, and how far that has come",
+        key="hold/channel/id, answers/channel/id of the hold, notice/channel/id",
+        value="JSON: where a hold is talked about on a channel, how far that has come, who answered",
         is_compacted=True,
         retention_ms=-1,
     ),

@@ -47,6 +47,8 @@ logger = logging.getLogger("suture.approvals")
 _SLICE = timedelta(seconds=5)
 """How long a turn may take before effects are looked at again."""
 
+_READ_AGAIN = timedelta(seconds=5)
+
 _NEVER_TOO_OLD = (Step.ASK, Step.POLL, Step.FORGET)
 """The question's own deadline ends these."""
 
@@ -79,6 +81,7 @@ class ApprovalSink:
         self._patience, self._now, self._asks_in = patience, now, asks_in
         self._pauses = Pauses(now)
         log.catch_up()
+        self._read_at = now()
 
     def take(self, effect: Effect) -> None:
         """Write down what was said, and tell it at once where the channel answers.
@@ -123,7 +126,10 @@ class ApprovalSink:
             raise failed
 
     def _bring_up(self) -> ActionError | None:
-        self._log.catch_up()
+        if self._now() >= self._read_at + _READ_AGAIN:
+            # Another notifier may have written, while this one begins or ends.
+            self._log.catch_up()
+            self._read_at = self._now()
         until = self._now() + _SLICE
         failed: ActionError | None = None
         for identity in list(self._log.conversations):

@@ -10,6 +10,7 @@ from schemas.errors import SettingsError
 from schemas.remote_write_walk import warm_up
 from streams import clock
 from streams.gateway import create_app
+from streams.gateway_callbacks import CallbackSettings
 from streams.kafka_publisher import KafkaPublisher
 from streams.release_board import ReleaseBoard
 from streams.release_verdicts import ReleaseVerdicts
@@ -71,6 +72,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             webhooks=settings.webhooks,
             telemetry=settings.telemetry,
             access=settings.access,
+            callbacks=_callbacks(settings),
             is_ready=publisher.is_ready,
         )
         config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)
@@ -78,3 +80,13 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             following = group.create_task(follow(verdicts, reader.read))
             await GatewayServer(config, waiting).serve()
             following.cancel()
+
+
+def _callbacks(settings: Settings) -> CallbackSettings:
+    """Return what proves people's answers from PagerDuty and Slack."""
+    return CallbackSettings(
+        pagerduty=settings.pagerduty.webhook_secrets,
+        slack=settings.slack.signing_secrets,
+        slack_teams=settings.slack.teams,
+        decision_field=settings.pagerduty.decision_field,
+    )
