@@ -58,6 +58,7 @@ class Site:
                 gitlab=(SECRETS["gitlab"],),
                 gitlab_tokens=(SECRETS["gitlab-token"],),
                 argo_cd=(SECRETS["argocd"],),
+                alertmanager=(SECRETS["alertmanager"],),
             ),
             callbacks=CallbackSettings(pagerduty=(SECRETS["pagerduty"],), slack=(SECRETS["slack"],)),
         )
@@ -161,7 +162,7 @@ async def campaign(count: int, seed: int) -> Tally:
             original = sender.original(number)
             for attack in (next(before) for _ in range(_AT_A_TIME)):
                 await try_attack(site, tally, sender, attack, attack.forge(sender, original, number, chance))
-            await _deliver(site, tally, sender, original, at_once=number % 4 == 0)
+            await _deliver(site, tally, sender, original, at_once=sender.counts_once and number % 4 == 0)
             for attack in (next(after) for _ in range(_AT_A_TIME if after is not _NEVER else 0)):
                 await try_attack(site, tally, sender, attack, attack.forge(sender, original, number, chance))
         if tally.forgeries >= count:

@@ -41,8 +41,7 @@ def attacks_on(sender: Sender) -> tuple[Attack, ...]:
         found += _on_body()
     if sender.time:
         found += _on_time()
-    if sender.name != "flagger":
-        # Who asks again is told again: nothing of it reaches a topic.
+    if sender.counts_once:
         found += _replays(sender)
     return tuple(found)
 

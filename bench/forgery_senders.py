@@ -21,6 +21,7 @@ SECRETS = {
     "gitlab": base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     "gitlab-token": b"a-token-of-gitlab's-that-nobody-guesses",
     "argocd": b"a-token-of-argo-cd's-that-nobody-guesses",
+    "alertmanager": b"a-token-of-alertmanager's-that-nobody-guesses",
     "flagger": b"a-token-of-flagger's-that-nobody-guesses",
     "approvals": b"a-token-of-ann's-that-nobody-guesses",
 }
@@ -65,6 +66,7 @@ class Sender:
         time: The header that holds the signed time; empty for none.
         signs: The proof is of the body, and no mere token.
         told: Headers that are not proven, but read.
+        counts_once: What comes again is nothing new. Alertmanager repeats what lasts, and Flagger asks again.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Sender:
     signs: bool = False
     kind: bytes = b"application/json"
     told: tuple[bytes, ...] = (b"content-type",)
+    counts_once: bool = True
 
     @property
     def secret(self) -> bytes:
@@ -187,6 +190,33 @@ def _approval(number: int) -> bytes:
     return _json({"hold": f"hold{number}", "environment": "prod", "answer": "approve"})
 
 
+def _alertmanager(number: int) -> bytes:
+    labels = {"alertname": "Slow", "service": f"cart{number}", "namespace": "prod", "severity": "critical"}
+    alert = {
+        "status": "firing",
+        "labels": labels,
+        "annotations": {},
+        "startsAt": _instant(NOW - timedelta(minutes=1)),
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://prometheus.example/graph",
+        "fingerprint": f"{number:016x}",
+    }
+    return _json(
+        {
+            "version": "4",
+            "groupKey": "{}",
+            "truncatedAlerts": 0,
+            "status": "firing",
+            "receiver": "suture",
+            "groupLabels": {},
+            "commonLabels": labels,
+            "commonAnnotations": {},
+            "externalURL": "http://alertmanager.example",
+            "alerts": [alert],
+        }
+    )
+
+
 def _flagger(number: int) -> bytes:
     about = {"environment": "prod", "version": "1", "token": SECRETS["flagger"].decode(), "n": str(number)}
     return _json({"name": "cart", "namespace": "shop", "phase": "Progressing", "metadata": about})
@@ -290,7 +320,21 @@ SENDERS = (
         sign=_by_bearer,
         proof=b"authorization",
     ),
-    Sender(name="flagger", path="/flagger/confirm-promotion", write=_flagger, sign=_by_nothing),
+    Sender(
+        name="alertmanager",
+        path="/v1/webhooks/alertmanager",
+        write=_alertmanager,
+        sign=_by_bearer,
+        proof=b"authorization",
+        counts_once=False,
+    ),
+    Sender(
+        name="flagger",
+        path="/flagger/confirm-promotion",
+        write=_flagger,
+        sign=_by_nothing,
+        counts_once=False,
+    ),
     Sender(
         name="approvals",
         path="/v1/approvals",

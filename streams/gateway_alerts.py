@@ -22,7 +22,7 @@ from schemas.prometheus_labels import DEFAULT_LABELS, LabelNames
 from schemas.topics import Topic
 from schemas.webhook_signatures import SignatureError, check_shared_secret
 from streams.gateway_bodies import RefusedRequest, read_body
-from streams.gateway_webhooks import MAX_WEBHOOK_BYTES, Publish
+from streams.gateway_webhooks import MAX_WEBHOOK_BYTES, Publish, single_header
 from streams.webhook_settings import WebhookSettings
 
 logger = logging.getLogger(__name__)
@@ -102,8 +102,9 @@ class _Receiver:
         settings = self._settings
         if not settings.alertmanager and not settings.alertmanager_users:
             raise RefusedRequest(HTTPStatus.NOT_FOUND, "no secret is configured for alertmanager")
-        scheme, _, given = request.headers.get("authorization", "").strip().partition(" ")
         try:
+            single_header(request, "authorization")
+            scheme, _, given = request.headers.get("authorization", "").strip().partition(" ")
             if scheme.lower() == "basic":
                 check_shared_secret(_user_and_password(given), settings.alertmanager_users)
             else:
