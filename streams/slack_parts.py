@@ -11,7 +11,8 @@ from streams.slack_settings import SlackSettings
 
 try:
     from actions.people.slack import SlackChannel
-    from actions.people.slack_api import SlackApi, SocketAddresses, web_client
+    from actions.people.slack_api import SlackApi
+    from actions.people.slack_calls import SocketAddresses, web_client
     from actions.people.slack_socket import SlackSocket
 except ImportError as error:
     raise SettingsError("Slack's client is not installed, expected suture[people]") from error

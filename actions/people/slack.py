@@ -10,8 +10,9 @@ from typing import Any
 
 from actions.errors import PermanentActionError
 from actions.people.channel import Done, Thread
-from actions.people.slack_api import Label, MessageGoneError, SlackApi
+from actions.people.slack_api import Label, SlackApi
 from actions.people.slack_blocks import answered, call, end_of, line, news, question, question_line
+from actions.people.slack_calls import MessageGoneError
 from schemas.approvals import HoldChanged, Person
 from schemas.judgements import Recovery
 from schemas.keys import EnvironmentName

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
 from actions.errors import PermanentActionError, TransientActionError
-from actions.people.slack_api import TIMEOUT_S, SocketAddresses
+from actions.people.slack_calls import TIMEOUT_S, SocketAddresses
 from schemas.errors import SchemaError, SutureError
 from schemas.foreign_json import Json, read_object, require_object
 from schemas.replies import Reply

@@ -7,7 +7,8 @@ import pytest
 from actions.errors import NotAllowedActionError, PermanentActionError, TransientActionError
 from actions.people.channel import Channel, Thread
 from actions.people.slack import SlackChannel
-from actions.people.slack_api import SlackApi, web_client
+from actions.people.slack_api import SlackApi
+from actions.people.slack_calls import web_client
 from infra.dev import slack_server
 from infra.dev.slack_server import Refusal, SlackServer
 from schemas.approvals import Asked, HoldChange

@@ -16,7 +16,8 @@ from slack_sdk.web import SlackResponse
 
 from actions.errors import NotAllowedActionError, PermanentActionError, TransientActionError
 from actions.people.slack import SlackChannel
-from actions.people.slack_api import SlackApi, SocketAddresses, web_client
+from actions.people.slack_api import SlackApi
+from actions.people.slack_calls import SocketAddresses, web_client
 from actions.people.slack_socket import SlackSocket
 from infra.dev import slack_server
 from infra.dev.slack_server import Refusal, SlackServer
@@ -254,6 +255,7 @@ def test_no_log_at_any_level_shows_a_token_a_ticket_or_what_was_asked(
     slack: SlackServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "suture")
     thread, kept = asked(slack), Kept()
     slack.refuse("apps.connections.open", Refusal(status=503, body=b"a secret in an answer"))
     with listening(slack, kept):

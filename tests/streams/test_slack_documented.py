@@ -12,7 +12,8 @@ import yaml
 
 from actions.errors import ActionError
 from actions.people.slack import SlackChannel
-from actions.people.slack_api import SlackApi, web_client
+from actions.people.slack_api import SlackApi
+from actions.people.slack_calls import web_client
 from actions.policy_file import load_policy
 from infra.dev import slack_server
 from infra.dev.slack_rules import scopes_of

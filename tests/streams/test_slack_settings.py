@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from infra.dev import slack_server
 from infra.dev.slack_server import SlackServer
 from schemas.errors import SettingsError
-from streams.cli import app
+from streams import cli, cli_slack
 from streams.doctor import Health
 from streams.settings import read_settings
 from streams.slack_parts import examine_slack, slack_channel, slack_socket
@@ -164,8 +164,13 @@ def test_the_command_ends_with_1_when_something_fails(
 ) -> None:
     for name, value in variables(slack).items():
         monkeypatch.setenv(name, value)
-    assert CliRunner().invoke(app, ["slack", "check"]).exit_code == 0
+    assert CliRunner().invoke(cli_slack.app, ["check"]).exit_code == 0
     slack.rooms["C0PROD0001"].has_bot = False
-    failed = CliRunner().invoke(app, ["slack", "check", "--json"])
+    failed = CliRunner().invoke(cli_slack.app, ["check", "--json"])
     assert failed.exit_code == 1
     assert '"channel of prod"' in failed.stdout
+
+
+def test_the_command_is_one_of_sutures() -> None:
+    groups = {group.name: group.typer_instance for group in cli.app.registered_groups}
+    assert groups["slack"] is cli_slack.app
