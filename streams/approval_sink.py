@@ -18,7 +18,7 @@ from actions.errors import (
     RefusedActionError,
     TransientActionError,
 )
-from actions.people.channel import Channel, Done
+from actions.people.channel import Channel
 from schemas.approvals import HoldChanged
 from schemas.effects import Effect, Said
 from schemas.errors import SchemaError
@@ -26,18 +26,17 @@ from schemas.judgements import Recovery
 from schemas.keys import EnvironmentName
 from schemas.observations import OutcomeReported, ReleaseOpened
 from schemas.orders import Held, Outcome, OutcomeKind, Page
-from schemas.releases import Release
 from schemas.replies import Reply
 from streams.approval_conversations import (
     Conversation,
-    Notice,
     after_change,
     after_poll,
     asked_about,
     hear_change,
     hear_follow_up,
 )
-from streams.approval_log import ConversationLog, notice_id
+from streams.approval_log import ConversationLog
+from streams.approval_notices import Notices, done_of
 from streams.approval_pauses import Pauses
 from streams.approval_steps import Patience, Step, next_step, said_at
 from streams.kafka_log import LogError
@@ -80,6 +79,7 @@ class ApprovalSink:
         self._channel, self._log, self._end_of, self._publish = channel, log, end_of, publish
         self._patience, self._now, self._asks_in = patience, now, asks_in
         self._pauses = Pauses(now)
+        self._notices = Notices(channel, log, self._pauses, self._is_too_old)
         log.catch_up()
         self._read_at = now()
 
@@ -108,7 +108,7 @@ class ApprovalSink:
             case Page() as page:
                 self._take_page(page)
             case ReleaseOpened(release=release):
-                self._tell(release)
+                self._notices.tell(release)
             case _:
                 return
 
@@ -139,7 +139,7 @@ class ApprovalSink:
         for notice in list(self._log.notices.values()):
             if self._now() >= until:
                 break
-            failed = self._try_again(notice) or failed
+            failed = self._notices.attempt(notice) or failed
         return failed
 
     def _take_hold(self, held: Held) -> None:
@@ -158,7 +158,7 @@ class ApprovalSink:
 
     def _take_outcome(self, outcome: Outcome) -> None:
         if outcome.kind is OutcomeKind.DONE:
-            self._tell(_done(outcome))
+            self._notices.tell(done_of(outcome))
         self._take_follow_up(outcome, outcome.command)
 
     def _take_follow_up(self, said: Outcome | Recovery, command: str) -> None:
@@ -172,12 +172,12 @@ class ApprovalSink:
     def _take_page(self, page: Page) -> None:
         conversation = self._known(page.about)
         if conversation is None or (conversation.thread is None and conversation.given_up):
-            self._tell(page)
+            self._notices.tell(page)
         elif conversation.thread is None:
             self._heard(conversation, replace(conversation, page=page))
         elif conversation.end is not None and page.at > conversation.end.at:
             # The question was over: it says that an answer came too late.
-            self._tell(page)
+            self._notices.tell(page)
 
     def _known(self, hold: str) -> Conversation | None:
         place = (self.name, hold)
@@ -301,73 +301,8 @@ class ApprovalSink:
         else:
             self._log.note(replace(conversation, polled_at=self._now()))
 
-    def _tell(self, said: Page | Release | Done) -> None:
-        """Tell something that is no question; what cannot be told now is kept.
-
-        Raises:
-            ActionError: it can never be told.
-        """
-        notice = Notice(channel=self.name, said=said)
-        if self._is_too_old(notice.at):
-            return
-        if self._pauses.is_any:
-            self._log.keep(notice)
-            return
-        try:
-            self._call(notice)
-        except (TransientActionError, NotAllowedActionError) as error:
-            self._log.keep(notice)
-            self._pauses.failed(notice_id(said), error)
-            _log_notice(notice, error)
-
-    def _try_again(self, notice: Notice) -> ActionError | None:
-        key = notice_id(notice.said)
-        if self._pauses.holds(key):
-            return None
-        failed: ActionError | None = None
-        try:
-            if self._is_too_old(notice.at):
-                raise PermanentActionError("it was said too long ago")
-            self._call(notice)
-        except (TransientActionError, NotAllowedActionError) as error:
-            self._pauses.failed(key, error)
-            _log_notice(notice, error)
-            return error
-        except ActionError as error:
-            failed = error
-        if failed is not None:
-            logger.error(
-                "gave up telling people",
-                extra={"channel": self.name, "notice": notice.said.id, "reason": str(failed)},
-            )
-        self._log.forget(notice)
-        self._pauses.succeeded(key)
-        return failed
-
-    def _call(self, notice: Notice) -> None:
-        match notice.said:
-            case Page() as page:
-                self._channel.notify(page)
-            case Done() as done:
-                self._channel.done(done)
-            case Release() as release:
-                self._channel.started(release)
-            case _:
-                assert_never(notice.said)
-
     def _is_too_old(self, at: datetime) -> bool:
         return self._now() - at > self._patience.tries
-
-
-def _done(outcome: Outcome) -> Done:
-    template = f" to template {outcome.template_after}" if outcome.template_after else ""
-    return Done(
-        id=outcome.id,
-        environment=outcome.environment,
-        service=outcome.service,
-        at=outcome.at,
-        text=f"{outcome.command_kind} of {outcome.service} in {outcome.environment}{template} done",
-    )
 
 
 def _log_failure(conversation: Conversation, step: Step, error: ActionError) -> None:
@@ -379,11 +314,4 @@ def _log_failure(conversation: Conversation, step: Step, error: ActionError) -> 
             "step": step.value,
             "reason": str(error),
         },
-    )
-
-
-def _log_notice(notice: Notice, error: ActionError) -> None:
-    logger.warning(
-        "people cannot be told",
-        extra={"channel": notice.channel, "notice": notice.said.id, "reason": str(error)},
     )
