@@ -31,7 +31,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (cli_demo, cli_parts, cli_questions, cli_explain, cli_humans, cli_act, cli_rbac, cli_logs, cli_openapi):
+for module in (
+    cli_demo,
+    cli_parts,
+    cli_questions,
+    cli_explain,
+    cli_humans,
+    cli_act,
+    cli_rbac,
+    cli_logs,
+    cli_openapi,
+):
     module.add_commands(app)
 app.add_typer(cli_ci.app, name="ci")
 app.add_typer(cli_policy.app, name="policy")

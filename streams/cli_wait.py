@@ -17,7 +17,6 @@ from streams.ci_waiting import NOT_UNDERSTOOD, NoAnswerError, WhenHeld, exit_cod
 from streams.release_verdicts import ReleaseVerdict
 from streams.settings import read_settings
 
-
 # What cannot be parsed, whichever option it is about; typer names only its best known kind.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
