@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ import httpx
 from infra.dev import browser
 from infra.dev.ports import free_ports
 
+_LOOKS = 600
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
@@ -51,6 +53,17 @@ class Browser:
     def click(self, selector: str) -> None:
         """Click on the first element that a CSS selector fits, as a mouse would."""
         self._do("POST", f"/element/{self._find(selector)}/click", {})
+
+    def follow(self, selector: str) -> None:
+        """Click on what leads to another page, and return when that one is there."""
+        self.run("window.isLeft = true")
+        self.click(selector)
+        never = threading.Event()
+        for _ in range(_LOOKS):
+            if self.run("return window.isLeft === undefined && document.readyState === 'complete'"):
+                return
+            never.wait(0.05)
+        raise AssertionError(f"a click on {selector} led nowhere; the page says: {self.text}")
 
     def write(self, selector: str, text: str) -> None:
         """Type into an element."""

@@ -55,9 +55,9 @@ def test_a_click_in_a_browser_puts_an_answer_onto_the_log(kafka_broker: Broker, 
                 _try_to_break_in(window)
                 _fits(window)
                 window.write(".hold:first-of-type input[name=why]", "seen it")
-                window.click(".hold:first-of-type button[value=approve]")
+                window.follow(".hold:first-of-type button[value=approve]")
                 assert "on its way" in window.text
-                window.click(".hold:first-of-type button[value=approve]")
+                window.follow(".hold:first-of-type button[value=approve]")
                 assert "not sent twice" in window.text
                 (answer,) = installation.until(lambda: _answers(tail), "an answer is on the log")
                 assert (answer.hold, answer.answer, answer.by) == (asked.id, Answer.APPROVE, "ann")
@@ -66,7 +66,7 @@ def test_a_click_in_a_browser_puts_an_answer_onto_the_log(kafka_broker: Broker, 
                 _say(installation, changed(HoldChange.GRANTED, held=asked), 2)
                 installation.until(lambda: _shows(window, 1), "the question is over")
                 assert window.count(".hold") == 1
-                window.click(".who button")
+                window.follow(".who button")
                 assert window.address.endswith("/console/login")
                 assert window.cookies() == []
             assert installation.tree.restarts == 0
@@ -91,10 +91,10 @@ def _log_in(window: Browser, listen: str) -> None:
     window.open(f"http://{listen}/console")
     assert window.address.endswith("/console/login")
     window.write("#token", "a-token-of-somebody-else")
-    window.click("button.main")
+    window.follow("button.main")
     assert "token is not known" in window.text
     window.write("#token", TOKENS.partition(":")[2])
-    window.click("button.main")
+    window.follow("button.main")
     assert window.address.endswith("/console")
     (cookie,) = window.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/console")
@@ -102,7 +102,7 @@ def _log_in(window: Browser, listen: str) -> None:
 
 
 def _shows(window: Browser, count: int) -> bool:
-    window.click(".head a")
+    window.follow(".head a")
     return window.count(".hold") == count
 
 
