@@ -22,10 +22,10 @@ steps:
 """
 
 
-def test_every_pattern_has_a_shipped_playbook() -> None:
+def test_every_pattern_but_other_peoples_alerts_has_a_shipped_playbook() -> None:
     shipped = load_playbooks(None)
     covered = {pattern for spec in shipped for pattern in spec.patterns}
-    assert covered == set(FailurePattern)
+    assert covered == set(FailurePattern) - {FailurePattern.ALERT}
     assert [spec.name for spec in shipped] == sorted(spec.name for spec in shipped)
 
 

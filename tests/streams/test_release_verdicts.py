@@ -1,7 +1,7 @@
 """What the gateway answers about a release, as deploys and verdicts come in."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -184,7 +184,7 @@ def test_while_the_log_cannot_be_read_nothing_is_known() -> None:
     def log(*answers: Facts | None) -> Callable[[], Facts]:
         left = list(answers)
 
-        def read() -> Sequence[ReleaseStarted | Verdict]:
+        def read() -> Facts:
             seen.append(verdicts.answer(EnvironmentName("prod"), ServiceName("cart"), "2").verdict)
             if not left:
                 raise EnoughError
