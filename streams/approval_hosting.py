@@ -51,7 +51,8 @@ def _pagerduty(settings: Settings) -> Sink:
 def _slack(settings: Settings) -> Sink:
     from streams.slack_parts import slack_channel
 
-    channel = slack_channel(settings.slack, load_policy(settings.policy).people)
+    people = load_policy(settings.policy).people
+    channel = slack_channel(settings.slack, people, lambda held: _link(settings, held))
     return _hosted(settings, channel, channel.asks_in)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from actions.errors import ActionError, NotAllowedActionError
 from schemas.approvals import Person
 from schemas.errors import SettingsError
+from schemas.orders import Held
 from schemas.replies import Reply
 from streams.doctor import Finding, Health
 from streams.slack_settings import SlackSettings
@@ -18,14 +19,17 @@ except ImportError as error:
     raise SettingsError("Slack's client is not installed, expected suture[people]") from error
 
 
-def slack_channel(settings: SlackSettings, people: Mapping[str, Person]) -> SlackChannel:
+def slack_channel(
+    settings: SlackSettings, people: Mapping[str, Person], link: Callable[[Held], str] = lambda _: ""
+) -> SlackChannel:
     """Return the channel on which people are asked in Slack.
 
     Args:
         settings: With a token and channels.
         people: Whom the policy names.
+        link: Where there is more to read about a hold; "" for nowhere.
     """
-    return SlackChannel(_api(settings), dict(settings.channels), people)
+    return SlackChannel(_api(settings), dict(settings.channels), people, link)
 
 
 def slack_socket(settings: SlackSettings, take: Callable[[Reply], None]) -> SlackSocket | None:

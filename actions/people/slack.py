@@ -5,13 +5,22 @@ Answers come in by themselves, over HTTP or Socket Mode (`schemas.slack_callback
 
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from actions.errors import PermanentActionError
 from actions.people.channel import Done, Thread
 from actions.people.slack_api import Label, SlackApi
-from actions.people.slack_blocks import answered, call, end_of, line, news, question, question_line
+from actions.people.slack_blocks import (
+    answered,
+    call,
+    end_of,
+    line,
+    news,
+    question,
+    question_line,
+    with_address,
+)
 from actions.people.slack_calls import MessageGoneError
 from schemas.approvals import HoldChanged, Person
 from schemas.judgements import Recovery
@@ -41,12 +50,19 @@ class SlackChannel:
         api: Slack.
         channels: Ids of channels by environment; `*` for every other one.
         people: Whom the policy names.
+        link: Where there is more to read about a hold; "" for nowhere.
     """
 
     name = CHANNEL
 
-    def __init__(self, api: SlackApi, channels: Mapping[str, str], people: Mapping[str, Person]) -> None:
-        self._api, self._channels, self._people = api, dict(channels), dict(people)
+    def __init__(
+        self,
+        api: SlackApi,
+        channels: Mapping[str, str],
+        people: Mapping[str, Person],
+        link: Callable[[Held], str] = lambda _: "",
+    ) -> None:
+        self._api, self._channels, self._people, self._link = api, dict(channels), dict(people), link
         self._ends: OrderedDict[str, str] = OrderedDict()
 
     def asks_in(self, environment: EnvironmentName) -> bool:
@@ -70,6 +86,7 @@ class SlackChannel:
         timestamp = found.timestamp
         if not timestamp:
             blocks = question(held, self._people, may_repeat=not found.is_readable)
+            blocks = with_address(blocks, self._link(held))
             timestamp = self._api.post(channel, question_line(held), blocks, label)
         return Thread(id=f"{channel}/{timestamp}", url=self._address(channel, timestamp))
 
@@ -123,7 +140,7 @@ class SlackChannel:
     ) -> None:
         label = Label(kind=_HOLD, id=held.id, end=end)
         try:
-            self._api.update(*_place(thread), text, blocks, label)
+            self._api.update(*_place(thread), text, with_address(blocks, self._link(held)), label)
         except MessageGoneError as error:
             _log_gone(held, error)
 

@@ -95,6 +95,15 @@ def answered(held: Held, end: str, outcome: Outcome | None, recovery: Recovery |
     return _as_json(blocks)
 
 
+def with_address(blocks: list[Json], address: str) -> list[Json]:
+    """Return a message's blocks with a link to more, above what can be clicked; "" for no link."""
+    if not address or any(character in address for character in "<>|"):
+        return blocks
+    link = SectionBlock(text=_markup(f"More: <{address}>")).to_dict()
+    place = next((index for index, block in enumerate(blocks) if block["type"] == "actions"), len(blocks))
+    return [*blocks[:place], link, *blocks[place:]]
+
+
 def end_of(change: HoldChanged) -> str:
     """Return how a question ended, as a sentence that begins with the end."""
     return f"{_ENDS[change.change]} at {_time(change.at)}: {change.text}"

@@ -60,6 +60,17 @@ def test_a_hold_becomes_one_message_with_its_brief_and_two_buttons_and_a_list_of
     assert all("confirm" in one for one in message.elements[:2])
 
 
+def test_a_question_leads_to_more_and_so_does_its_end(slack: SlackServer) -> None:
+    api = SlackApi(web_client(slack.token, slack.url))
+    channel = SlackChannel(api, CHANNELS, PEOPLE, lambda held: f"https://suture.example/{held.release}")
+    held = a_hold()
+    thread = channel.ask(held)
+    link = f"More: <https://suture.example/{held.release}>"
+    assert link in slack.message(thread.id).words
+    channel.outcome(thread, held, None, None)
+    assert link in slack.message(thread.id).words
+
+
 def test_an_environment_without_a_channel_of_its_own_asks_in_the_channel_of_all(slack: SlackServer) -> None:
     opened(slack).ask(a_hold("staging"))
     assert len(slack.messages(OTHER)) == 1
