@@ -209,17 +209,24 @@ class Site:
         """Return both, once people are asked on both channels."""
         incident, message = self.incident(story), self.message(story)
         held = self.held(story)
-        known = [
-            min(
-                record.timestamp_ms
-                for record in self._written(channel, held.id)
-                if b'"url":' in (record.value or b"")
-            )
-            for channel in ("pagerduty", "slack")
-        ]
+
+        # The vendor has a question a moment before that is written down; a killed notifier writes it later.
+        recorded = self.installation.until(
+            lambda: self._recorded_everywhere(held.id), f"where {story} is asked is written down"
+        )
         self.times[story].more["held"] = held.at
-        self.times[story].more["asked"] = datetime.fromtimestamp(max(known) / 1000, UTC)
+        self.times[story].more["asked"] = datetime.fromtimestamp(max(map(min, recorded)) / 1000, UTC)
         return incident, message
+
+    def _recorded_everywhere(self, hold: str) -> list[list[int]]:
+        """Return it of each channel, once it is written of all."""
+        found = [self._recorded(channel, hold) for channel in ("pagerduty", "slack")]
+        return found if all(found) else []
+
+    def _recorded(self, channel: str, hold: str) -> list[int]:
+        """Return when it was written where a question stands on a channel."""
+        written = self._written(channel, hold)
+        return [record.timestamp_ms for record in written if b'"url":' in (record.value or b"")]
 
     def conversation(self, channel: str, hold: str) -> bytes:
         """Return what is written of a question on a channel; nothing when it was dropped or never there."""
