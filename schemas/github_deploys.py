@@ -1,12 +1,14 @@
-"""GitHub's webhooks: deployment statuses begin releases, all else is left alone.
+"""GitHub's webhooks: deployment statuses begin releases, runs that the settings name do, nothing else.
 
 Source: octokit/webhooks, payload schemas `deployment_status`, `deployment`; docs.github.com, "Webhook
 events and payloads".
 """
 
 from schemas.cloudevents import read_instant
+from schemas.deploying_runs import DeployingRuns
 from schemas.errors import SchemaError
 from schemas.foreign_json import Json, read_object
+from schemas.github_runs import read_release, read_workflow_run
 from schemas.outward_words import SAID_BY
 from schemas.webhook_deploys import (
     NoDeploy,
@@ -22,27 +24,39 @@ from schemas.webhook_deploys import (
 _BEGINS = ("in_progress", "success")
 _WAITS = ("queued", "pending", "waiting")
 _TASK = "deploy"
+_NO_RUNS = DeployingRuns()
 
 
-def read_github(event: str, body: bytes, names: WebhookNames) -> Told:
+def read_github(event: str, body: bytes, names: WebhookNames, runs: DeployingRuns = _NO_RUNS) -> Told:
     """Return the deployment that a delivery tells of, or why it begins none.
 
-    Service: `deployment.payload.service`, else what `names` makes of the repository. Version:
-    `deployment.payload.version`, else `deployment.ref`, else, where that is the repository's default
-    branch, which names no version, the commit.
+    Service of a deployment status: `deployment.payload.service`, else what `names` makes of the
+    repository. Version: `deployment.payload.version`, else `deployment.ref`, else, where that is the
+    repository's default branch, which names no version, the commit.
 
     Args:
         event: The header `X-GitHub-Event`.
         body: JSON.
         names: How names are to be changed.
+        runs: Which workflows and releases count as deployments.
 
     Raises:
-        SchemaError: it is a deployment status, and not as GitHub writes it.
+        SchemaError: it is an event that counts, and not as GitHub writes it.
     """
-    if event == "deployment":
-        return NoDeploy(why="a deployment is only asked for; its status in_progress or success begins it")
-    if event != "deployment_status":
-        return NoDeploy(why="event is not deployment_status, expected nothing else")
+    match event:
+        case "deployment_status":
+            return _read_status(body, names)
+        case "workflow_run":
+            return read_workflow_run(body, names, runs)
+        case "release":
+            return read_release(body, names, runs)
+        case "deployment":
+            return NoDeploy(why="a deployment is only asked for; its status in_progress or success begins it")
+        case _:
+            return NoDeploy(why="event is neither deployment_status, workflow_run nor release")
+
+
+def _read_status(body: bytes, names: WebhookNames) -> Told:
     whole = read_object(body, "deployment_status")
     if text_at(whole, "action") != "created":
         return NoDeploy(why="action is not created")

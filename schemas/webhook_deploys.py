@@ -152,6 +152,18 @@ def number_at(values: dict[str, Json], path: str) -> int:
     return value
 
 
+def flag_at(values: dict[str, Json], path: str) -> bool:
+    """Return the truth value at a path, such as `release.draft`.
+
+    Raises:
+        SchemaError: there is none.
+    """
+    value = _at(values, path)
+    if not isinstance(value, bool):
+        raise SchemaError(f"{path} is not true or false")
+    return value
+
+
 def usable_version(value: Json) -> str:
     """Return the value as a version, or "" where it cannot be one.
 

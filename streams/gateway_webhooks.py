@@ -183,12 +183,12 @@ class Webhooks:
         return JSONResponse({"accepted": 1, "releases": [release.id]}, HTTPStatus.ACCEPTED)
 
     def _read(self, vendor: Vendor, request: Request, body: bytes) -> Told:
-        names = self._settings.names
+        names, runs = self._settings.names, self._settings.runs
         match vendor:
             case Vendor.GITHUB:
-                return read_github(request.headers.get("x-github-event", ""), body, names)
+                return read_github(request.headers.get("x-github-event", ""), body, names, runs)
             case Vendor.GITLAB:
-                return read_gitlab(body, names)
+                return read_gitlab(body, names, runs)
             case Vendor.ARGO_CD:
                 return read_argo_cd(body, names)
             case _:

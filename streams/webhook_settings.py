@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.deploying_runs import DeployingRuns
 from schemas.errors import SchemaError, SettingsError
 from schemas.names import environment_name, service_name
 from schemas.webhook_deploys import WebhookNames
 from schemas.webhook_signatures import SHORTEST_SECRET, standard_webhook_key
+from streams.deploying_run_settings import read_deploying_runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class WebhookSettings:
         alertmanager_users: The same as `user:password`. `SUTURE_ALERTMANAGER_WEBHOOK_BASIC`.
         names: `SUTURE_WEBHOOK_SERVICES` as `OWNER/REPOSITORY=SERVICE,...`; `SUTURE_WEBHOOK_ENVIRONMENTS` as
             `production=prod,staging`.
+        runs: Which runs and releases count as deployments, see `streams.deploying_run_settings`.
     """
 
     github: tuple[bytes, ...] = ()
@@ -38,10 +41,11 @@ class WebhookSettings:
     alertmanager: tuple[bytes, ...] = ()
     alertmanager_users: tuple[bytes, ...] = ()
     names: WebhookNames = field(default_factory=WebhookNames)
+    runs: DeployingRuns = field(default_factory=DeployingRuns)
 
     def __repr__(self) -> str:
         """Return what may be shown: never a secret."""
-        return f"WebhookSettings(names={self.names!r})"
+        return f"WebhookSettings(names={self.names!r}, runs={self.runs!r})"
 
 
 def read_webhook_settings(given: Mapping[str, str]) -> WebhookSettings:
@@ -67,6 +71,7 @@ def read_webhook_settings(given: Mapping[str, str]) -> WebhookSettings:
             services=_names(given, "SUTURE_WEBHOOK_SERVICES"),
             environments=_names(given, "SUTURE_WEBHOOK_ENVIRONMENTS"),
         ),
+        runs=read_deploying_runs(given),
     )
 
 
