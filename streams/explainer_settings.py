@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from schemas.errors import SettingsError
+from streams.secret_settings import secret_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +52,5 @@ def read_explainer_settings(given: Mapping[str, str]) -> ExplainerSettings:
     text = given.get("SUTURE_LLM_SECONDS", "").strip() or "20"
     if not text.isdecimal() or not 1 <= int(text) <= 300:
         raise SettingsError(f"SUTURE_LLM_SECONDS is {text!r}, expected whole seconds from 1 to 300")
-    return ExplainerSettings(url=url, model=model, key=_key(given), budget_s=float(text))
-
-
-def _key(given: Mapping[str, str]) -> str:
-    file = given.get("SUTURE_LLM_KEY_FILE", "").strip()
-    if not file:
-        return given.get("SUTURE_LLM_KEY", "").strip()
-    try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"SUTURE_LLM_KEY_FILE names {file}: {error.strerror}") from error
+    key = secret_text(given, "SUTURE_LLM_KEY").strip()
+    return ExplainerSettings(url=url, model=model, key=key, budget_s=float(text))

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from schemas.errors import SettingsError
+from streams.secret_settings import secret_text
 
 _DATADOG = "https://api.datadoghq.com"
 _LONGEST_S = 30 * 24 * 60 * 60
@@ -111,17 +111,7 @@ def _address(given: Mapping[str, str], name: str) -> str:
 
 
 def _secret(given: Mapping[str, str], name: str) -> str:
-    file = given.get(f"{name}_FILE", "").strip()
-    if not file:
-        text = given.get(name, "")
-    else:
-        try:
-            text = Path(file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(f"{name}_FILE names {file}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise SettingsError(f"{name}_FILE names {file}, which is not text") from error
-    text = text.strip()
+    text = secret_text(given, name).strip()
     # It goes into a header, where a line's end would begin another; a key in PEM does not.
     if not name.endswith("_APP_KEY") and not (text.isascii() and all(c.isprintable() for c in text)):
         raise SettingsError(f"{name} holds a character that no token has")

@@ -7,6 +7,7 @@ from actions.people.pagerduty_settings import EVENTS, INCIDENT_TYPE, REST, Pager
 from schemas.errors import SettingsError
 from schemas.pagerduty_callbacks import DECISION_FIELD
 from schemas.webhook_signatures import SHORTEST_SECRET
+from streams.secret_settings import secret_lines
 
 __all__ = ["PagerDutySettings", "read_pagerduty_settings"]
 
@@ -94,7 +95,7 @@ def _level(given: Mapping[str, str], name: str) -> int:
 
 
 def _secret(given: Mapping[str, str], name: str) -> str:
-    lines = _lines(given, name)
+    lines = secret_lines(given, name)
     if len(lines) > 1:
         raise SettingsError(f"{name} has {len(lines)} lines, expected one")
     if lines and not (lines[0].isascii() and lines[0].isprintable()):
@@ -103,20 +104,8 @@ def _secret(given: Mapping[str, str], name: str) -> str:
 
 
 def _secrets(given: Mapping[str, str], name: str) -> tuple[bytes, ...]:
-    secrets = tuple(line.encode("utf-8", "surrogateescape") for line in _lines(given, name))
+    secrets = tuple(line.encode("utf-8", "surrogateescape") for line in secret_lines(given, name))
     for secret in secrets:
         if len(secret) < SHORTEST_SECRET:
             raise SettingsError(f"{name} has {len(secret)} bytes, expected at least {SHORTEST_SECRET}")
     return secrets
-
-
-def _lines(given: Mapping[str, str], name: str) -> list[str]:
-    file, text = given.get(f"{name}_FILE", "").strip(), given.get(name, "")
-    if file:
-        try:
-            text = Path(file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(f"{name}_FILE names {file}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise SettingsError(f"{name}_FILE names {file}, which is not text") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]

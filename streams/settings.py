@@ -15,6 +15,7 @@ from streams.explainer_settings import ExplainerSettings, read_explainer_setting
 from streams.gitops_settings import GitOpsSettings, read_gitops_settings
 from streams.notifier_settings import NotifierSettings, read_notifier_settings
 from streams.pagerduty_settings import PagerDutySettings, read_pagerduty_settings
+from streams.secret_settings import secret_text
 from streams.slack_settings import SlackSettings, read_slack_settings
 from streams.telemetry_settings import TelemetrySettings, read_telemetry_settings, variables_of
 from streams.webhook_settings import WebhookSettings, read_webhook_settings
@@ -158,9 +159,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         snapshot=_seconds(given, "SUTURE_SNAPSHOT_SECONDS", 30),
         commit=_seconds(given, "SUTURE_COMMIT_SECONDS", 3),
         flush=_seconds(given, "SUTURE_FLUSH_SECONDS", 5),
-        keys=_secret(given, "SUTURE_KEYS"),
-        tokens=_secret(given, "SUTURE_TOKENS"),
-        hook_tokens=_secret(given, "SUTURE_HOOK_TOKENS"),
+        keys=secret_text(given, "SUTURE_KEYS").strip(),
+        tokens=secret_text(given, "SUTURE_TOKENS").strip(),
+        hook_tokens=secret_text(given, "SUTURE_HOOK_TOKENS").strip(),
         clusters=tuple(
             part.strip() for part in text("SUTURE_CLUSTERS", "default").split(",") if part.strip()
         ),
@@ -173,7 +174,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         gitops=read_gitops_settings(given),
         webhooks=read_webhook_settings(given),
         telemetry=read_telemetry_settings(
-            given, _secret(given, "SUTURE_TELEMETRY_TOKENS"), _watched(text("SUTURE_WATCH", ""))
+            given, secret_text(given, "SUTURE_TELEMETRY_TOKENS").strip(), _watched(text("SUTURE_WATCH", ""))
         ),
         access=read_access_settings(given),
         notifier=read_notifier_settings(given),
@@ -232,16 +233,6 @@ def _watched(text: str) -> tuple[tuple[EnvironmentName, str], ...]:
             raise SettingsError(f"SUTURE_WATCH names namespace {namespace} twice, expected it once")
         found.append((environment_name(environment), namespace))
     return tuple(found)
-
-
-def _secret(given: Mapping[str, str], name: str) -> str:
-    file = given.get(f"{name}_FILE", "").strip()
-    if not file:
-        return given.get(name, "").strip()
-    try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"{name}_FILE names {file}: {error.strerror}") from error
 
 
 def _seconds(given: Mapping[str, str], name: str, default: float) -> timedelta:

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from schemas.errors import SchemaError, SettingsError
 from schemas.names import environment_name
 from schemas.webhook_signatures import SHORTEST_SECRET
+from streams.secret_settings import secret_text
 
 _SLACK = "https://slack.com/api/"
 _EVERY = "*"
@@ -72,7 +72,7 @@ def read_slack_settings(given: Mapping[str, str]) -> SlackSettings:
 
 
 def _token(given: Mapping[str, str], name: str, prefix: str) -> str:
-    text = _secret(given, name).strip()
+    text = secret_text(given, name).strip()
     if text and not (text.startswith(prefix) and text.isascii() and all(33 <= ord(c) < 127 for c in text)):
         raise SettingsError(f"{name} is no such token, expected {prefix}...")
     return text
@@ -80,7 +80,7 @@ def _token(given: Mapping[str, str], name: str, prefix: str) -> str:
 
 def _signing_secrets(given: Mapping[str, str]) -> tuple[bytes, ...]:
     name = "SUTURE_SLACK_SIGNING_SECRET"
-    secrets = [line.strip().encode() for line in _secret(given, name).splitlines() if line.strip()]
+    secrets = [line.strip().encode() for line in secret_text(given, name).splitlines() if line.strip()]
     for secret in secrets:
         if len(secret) < SHORTEST_SECRET:
             raise SettingsError(f"{name} has {len(secret)} bytes, expected at least {SHORTEST_SECRET}")
@@ -122,15 +122,3 @@ def _address(text: str) -> str:
             f"SUTURE_SLACK_URL is {text!r}, expected https://, or http:// on this machine alone"
         )
     return f"{text.rstrip('/')}/" if text else _SLACK
-
-
-def _secret(given: Mapping[str, str], name: str) -> str:
-    file = given.get(f"{name}_FILE", "").strip()
-    if not file:
-        return given.get(name, "")
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"{name}_FILE names {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{name}_FILE names {file}, which is not text") from error

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from schemas.deploying_runs import DeployingRuns
 from schemas.errors import SchemaError, SettingsError
@@ -10,6 +9,7 @@ from schemas.names import environment_name, service_name
 from schemas.webhook_deploys import WebhookNames
 from schemas.webhook_signatures import SHORTEST_SECRET, standard_webhook_key
 from streams.deploying_run_settings import read_deploying_runs
+from streams.secret_settings import secret_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def read_webhook_settings(given: Mapping[str, str]) -> WebhookSettings:
         SettingsError: a variable holds what it must not; never repeats a secret.
     """
     keys: list[bytes] = []
-    for line in _lines(given, "SUTURE_GITLAB_WEBHOOK_SECRET"):
+    for line in secret_lines(given, "SUTURE_GITLAB_WEBHOOK_SECRET"):
         try:
             keys.append(standard_webhook_key(line))
         except SettingsError as error:
@@ -76,7 +76,7 @@ def read_webhook_settings(given: Mapping[str, str]) -> WebhookSettings:
 
 
 def _secrets(given: Mapping[str, str], name: str) -> tuple[bytes, ...]:
-    return _long_enough(name, [line.encode("utf-8", "surrogateescape") for line in _lines(given, name)])
+    return _long_enough(name, [line.encode("utf-8", "surrogateescape") for line in secret_lines(given, name)])
 
 
 def _long_enough(name: str, secrets: list[bytes]) -> tuple[bytes, ...]:
@@ -84,18 +84,6 @@ def _long_enough(name: str, secrets: list[bytes]) -> tuple[bytes, ...]:
         if len(secret) < SHORTEST_SECRET:
             raise SettingsError(f"{name} has {len(secret)} bytes, expected at least {SHORTEST_SECRET}")
     return tuple(secrets)
-
-
-def _lines(given: Mapping[str, str], name: str) -> list[str]:
-    file, text = given.get(f"{name}_FILE", "").strip(), given.get(name, "")
-    if file:
-        try:
-            text = Path(file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(f"{name}_FILE names {file}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise SettingsError(f"{name}_FILE names {file}, which is not text") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _names(given: Mapping[str, str], name: str) -> dict[str, str]:
