@@ -68,13 +68,13 @@ COLUMNS = (
     Column("template_after", _TEXT, "outcome: template that runs now, as read back"),
     Column("started_at", _INSTANT, "start of the release, the action, the failure"),
     Column("recovery_kind", _TEXT, "recovery: recovered, not_recovered, worse, unknown"),
-    Column("answer", _TEXT, "approval, hold_changed, smoke_tested, labelled, explained: what was said"),
+    Column("answer", _TEXT, "approval, hold_changed, smoke_tested, labelled, explained, model: which"),
     Column(
         "answered_by",
         _TEXT,
         "approval, freeze, kill_switch, what came afterwards: who",
     ),
-    Column("channel", _TEXT, "approval: how the answer came; labelled: where it comes from"),
+    Column("channel", _TEXT, "approval: how it came; labelled: where it comes from; model: its family"),
     Column("is_on", _FLAG, "kill_switch: on or off"),
     Column("settings", _TEXT, "verdict, decision, settings: digest of the settings"),
     Column("key", _TEXT, "key of the state that said it"),
@@ -85,4 +85,6 @@ COLUMNS = (
     Column("log_partition", _INTEGER, "partition of the effects topic"),
     Column("log_offset", _INTEGER, "offset in the effects topic"),
     Column("body", _TEXT, "the whole effect as JSON"),
+    Column("team", _TEXT, "release_opened: who owns the service; empty when nobody said"),
+    Column("committed_at", _INSTANT, "release_opened: when the version's newest commit was made"),
 )

@@ -9,6 +9,7 @@ from schemas.effects import Said
 from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.labels import Labelled
+from schemas.models import ModelChanged
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -52,6 +53,7 @@ class Kind(StrEnum):
     SMOKE_TESTED = "smoke_tested"
     LABELLED = "labelled"
     EXPLAINED = "explained"
+    MODEL = "model"
 
 
 def type_of(kind: Kind) -> type[Said]:
@@ -106,6 +108,8 @@ def type_of(kind: Kind) -> type[Said]:
             return Labelled
         case Kind.EXPLAINED:
             return Explained
+        case Kind.MODEL:
+            return ModelChanged
         case _:
             assert_never(kind)
 

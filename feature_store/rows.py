@@ -12,6 +12,7 @@ from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.keys import derived_id
 from schemas.labels import Labelled
+from schemas.models import ModelChanged
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -64,7 +65,7 @@ def _place_of(key: str) -> Row:
 def _cells(said: Said) -> tuple[Kind, Row]:
     """Return the kind and the typed columns of what was said."""
     match said:
-        case ReleaseOpened() | ReleaseClosed() | SettingsChanged():
+        case ReleaseOpened() | ReleaseClosed() | SettingsChanged() | ModelChanged():
             return _lifecycle_cells(said)
         case Evidence() | VerdictReached() | SuspicionChanged() | Recovery() | Anomaly():
             return _judgement_cells(said)
@@ -82,7 +83,9 @@ def _cells(said: Said) -> tuple[Kind, Row]:
             assert_never(said)
 
 
-def _lifecycle_cells(said: ReleaseOpened | ReleaseClosed | SettingsChanged) -> tuple[Kind, Row]:
+def _lifecycle_cells(
+    said: ReleaseOpened | ReleaseClosed | SettingsChanged | ModelChanged,
+) -> tuple[Kind, Row]:
     match said:
         case ReleaseOpened(release=release):
             return Kind.RELEASE_OPENED, {
@@ -94,6 +97,8 @@ def _lifecycle_cells(said: ReleaseOpened | ReleaseClosed | SettingsChanged) -> t
                 "version": release.version,
                 "id": release.id,
                 "template": release.template,
+                "team": release.team,
+                "committed_at": release.committed_at,
             }
         case ReleaseClosed():
             return Kind.RELEASE_CLOSED, {
@@ -105,6 +110,15 @@ def _lifecycle_cells(said: ReleaseOpened | ReleaseClosed | SettingsChanged) -> t
             }
         case SettingsChanged():
             return Kind.SETTINGS, {"happened_at": said.at, "id": said.digest, "settings": said.digest}
+        case ModelChanged():
+            return Kind.MODEL, {
+                "happened_at": said.at,
+                "about": said.card.id,
+                "text": said.why,
+                "answer": said.stage.value,
+                "answered_by": said.by,
+                "channel": said.card.family.value,
+            }
         case _:
             assert_never(said)
 

@@ -12,6 +12,7 @@ from schemas.effects import Said
 from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.labels import Labelled
+from schemas.models import ModelChanged
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -64,7 +65,9 @@ def _place(entry: Entry) -> str:
 
 def _event(said: Said) -> str:
     match said:
-        case ReleaseOpened() | ReleaseClosed() | SettingsChanged() | FreezeSet() | KillSwitchSet():
+        case ReleaseOpened() | ReleaseClosed():
+            return _lifetime(said)
+        case SettingsChanged() | FreezeSet() | KillSwitchSet() | ModelChanged():
             return _surroundings(said)
         case Evidence():
             return f"evidence on {said.signal}{said.where} is enough to convict"
@@ -118,19 +121,21 @@ def _afterword(said: HoldChanged | SmokeTested | Labelled | Explained) -> str:
             assert_never(said)
 
 
-def _surroundings(
-    said: ReleaseOpened | ReleaseClosed | SettingsChanged | FreezeSet | KillSwitchSet,
-) -> str:
+def _lifetime(said: ReleaseOpened | ReleaseClosed) -> str:
+    if isinstance(said, ReleaseOpened):
+        return "the watch begins"
+    return f"the watch ends: {said.why}"
+
+
+def _surroundings(said: SettingsChanged | FreezeSet | KillSwitchSet | ModelChanged) -> str:
     match said:
-        case ReleaseOpened():
-            return "the watch begins"
-        case ReleaseClosed():
-            return f"the watch ends: {said.why}"
         case SettingsChanged():
             return f"settings {said.digest} hold"
         case FreezeSet():
             return f"{said.by} freezes {said.environment}"
         case KillSwitchSet():
             return f"{said.by} turns the kill switch {'on' if said.is_on else 'off'}"
+        case ModelChanged():
+            return f"model {said.card.id} ({said.card.family}) is {said.stage}"
         case _:
             assert_never(said)

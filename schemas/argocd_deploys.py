@@ -17,6 +17,8 @@ from schemas.webhook_deploys import (
     WebhookNames,
     optional_text_at,
     text_at,
+    usable_instant,
+    usable_team,
     usable_version,
 )
 
@@ -63,6 +65,8 @@ def read_argo_cd(body: bytes, names: WebhookNames) -> Told:
         at=read_instant("startedAt", started),
         commit=usable_version(revision),
         url=optional_text_at(whole, "url"),
+        team=usable_team(whole.get("team")),
+        committed_at=usable_instant(whole.get("committedAt")),
     )
 
 

@@ -21,7 +21,7 @@ from schemas.keys import NO_TEMPLATE, EnvironmentName, ServiceName, TemplateHash
 from schemas.names import environment_name, service_name
 from schemas.observations import ReleaseStarted
 from schemas.otlp_values import EARLIEST_MS, LATEST_MS
-from schemas.releases import Release, Target
+from schemas.releases import LONGEST_TEAM, Release, Target
 
 LONGEST_REASON = 500
 """Characters of a sentence that says what a release changes for good."""
@@ -88,6 +88,8 @@ def read_deploy(event: CloudEvent) -> ReleaseStarted | None:
             one_way=_optional(ours, "oneWay", LONGEST_REASON),
             repository=_optional(ours, "repository", 2048) or _forge(source, ours),
             deployment=_optional(ours, "deployment", 2048),
+            team=_optional(ours, "team", LONGEST_TEAM),
+            committed_at=_committed(ours),
         )
     )
 
@@ -135,6 +137,8 @@ def deploy_event(
     deployment: str = "",
     artifact: str = "",
     repository: str = "",
+    team: str = "",
+    committed_at: datetime | None = None,
 ) -> CloudEvent:
     """Return a CDEvents v0.5.1 `service.deployed` (or `.upgraded`): the same arguments give the same event.
 
@@ -157,16 +161,18 @@ def deploy_event(
             state. "" where nothing but the arguments tells two deploys apart.
         artifact: What was deployed, as a package URL; "" for one that is made of service and version.
         repository: Address of the repository that the commit is of; "" for the source, where that is one.
+        team: Who owns the service, or "" to leave it to the policy.
+        committed_at: When the newest commit of the version was made; None when unknown.
 
     Raises:
         SchemaError: a name cannot be one, or the version is empty.
-        ValueError: `at` has no time zone.
+        ValueError: `at` or `committed_at` has no time zone.
     """
     if not version.strip():
         raise SchemaError("version is empty, expected what service.version will say")
     service, environment = service_name(service), environment_name(environment)
     instant = require_aware("at", at).astimezone(UTC)
-    timestamp = instant.isoformat().replace("+00:00", "Z")
+    timestamp = _written(instant)
     predicate = "upgraded" if is_upgrade else "deployed"
     ours: dict[str, Any] = {"version": version, "commit": commit, "template": template}
     ours["rollbackTemplate"] = rollback_template
@@ -177,6 +183,10 @@ def deploy_event(
         ours["deployment"] = deployment
     if repository:
         ours["repository"] = repository
+    if team:
+        ours["team"] = team
+    if committed_at is not None:
+        ours["committedAt"] = _written(require_aware("committed_at", committed_at))
     if target is not None:
         ours["target"] = {
             "kind": target.kind.value,
@@ -251,6 +261,19 @@ def _began(timestamp: str) -> datetime:
     if not EARLIEST_MS <= to_ms(instant) < LATEST_MS:
         raise SchemaError("context.timestamp is absurd, expected an instant from 2000 on")
     return instant
+
+
+def _committed(ours: dict[str, Json]) -> datetime | None:
+    """Return when the commit was made; a clock that is years off is no reason to lose the deploy."""
+    text = _optional(ours, "committedAt", 64)
+    if not text:
+        return None
+    instant = read_instant("customData.suture.committedAt", text)
+    return instant if EARLIEST_MS <= to_ms(instant) < LATEST_MS else None
+
+
+def _written(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _template(ours: dict[str, Json], name: str) -> TemplateHash:

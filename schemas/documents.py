@@ -19,6 +19,7 @@ from schemas.effect_messages import EFFECT_TYPES, VERDICT_TYPE
 from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery, Verdict
 from schemas.labels import Labelled
+from schemas.models import ModelChanged
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -79,6 +80,7 @@ _ON_TOPIC: dict[Topic, tuple[type[Any], ...]] = {
         SmokeTested,
         Labelled,
         Explained,
+        ModelChanged,
     ),
     Topic.CALLBACKS: (Reply,),
 }

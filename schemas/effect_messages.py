@@ -12,6 +12,7 @@ from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery, Verdict
 from schemas.keys import derived_id
 from schemas.labels import Labelled
+from schemas.models import ModelChanged
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -57,6 +58,7 @@ EFFECT_TYPES: dict[str, type[Any]] = {
     "dev.suture.smoke_tested.v1": SmokeTested,
     "dev.suture.labelled.v1": Labelled,
     "dev.suture.explained.v1": Explained,
+    "dev.suture.model.v1": ModelChanged,
 }
 _TYPE_OF = {kind: name for name, kind in EFFECT_TYPES.items()}
 
@@ -194,6 +196,8 @@ def said_id(said: Said) -> str:
             return label.id
         case Explained(explanation=explanation):
             return explanation.id
+        case ModelChanged():
+            return derived_id("model", said.card.id, said.stage, iso(said.at))
         case _:
             return str(said.id)
 

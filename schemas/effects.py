@@ -6,6 +6,7 @@ from schemas.approvals import HoldChanged
 from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery
 from schemas.labels import Labelled
+from schemas.models import ModelChanged
 from schemas.observations import (
     Approval,
     FailureCleared,
@@ -47,6 +48,7 @@ Said = (
     | SmokeTested
     | Labelled
     | Explained
+    | ModelChanged
 )
 
 

@@ -18,6 +18,8 @@ from schemas.webhook_deploys import (
     number_at,
     optional_text_at,
     text_at,
+    usable_instant,
+    usable_team,
     usable_version,
 )
 
@@ -91,6 +93,9 @@ def _read_status(body: bytes, names: WebhookNames) -> Told:
         commit=commit,
         url=optional_text_at(whole, "deployment_status.log_url")
         or optional_text_at(whole, "deployment_status.target_url"),
+        team=usable_team(said.get("team")),
+        # A deployment names its commit and not when that was made: who asks for it may say.
+        committed_at=usable_instant(said.get("committed_at")),
     )
 
 

@@ -18,7 +18,9 @@ from schemas.webhook_deploys import (
     number_at,
     optional_text_at,
     text_at,
+    usable_instant,
     usable_version,
+    value_at,
 )
 
 _BEFORE_A_MERGE = ("pull_request", "merge_group")
@@ -68,6 +70,7 @@ def read_workflow_run(body: bytes, names: WebhookNames, runs: DeployingRuns) -> 
         at=read_instant("workflow_run.updated_at", text_at(whole, "workflow_run.updated_at")),
         commit=commit,
         url=optional_text_at(whole, "workflow_run.html_url"),
+        committed_at=usable_instant(value_at(whole, "workflow_run.head_commit.timestamp")),
     )
 
 

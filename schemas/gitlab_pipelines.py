@@ -22,6 +22,8 @@ from schemas.webhook_deploys import (
     number_at,
     optional_text_at,
     text_at,
+    usable_instant,
+    value_at,
 )
 
 _MOST_JOBS = 10_000
@@ -98,6 +100,7 @@ def read_pipeline(whole: dict[str, Json], names: WebhookNames, runs: DeployingRu
         at=(job and job.began_at) or _instant(whole, "object_attributes.finished_at"),
         commit=commit,
         url=optional_text_at(whole, "object_attributes.url"),
+        committed_at=_committed(whole, commit),
     )
 
 
@@ -132,6 +135,13 @@ def _newest(jobs: list[_Job]) -> _Job | None:
     return max(
         jobs, key=lambda job: (job.began_at.timestamp() if job.began_at else 0.0, job.id), default=None
     )
+
+
+def _committed(whole: dict[str, Json], commit: str) -> datetime | None:
+    """Return when the pipeline's commit was made; None where the payload speaks of another commit."""
+    if value_at(whole, "commit.id") != commit:
+        return None
+    return usable_instant(value_at(whole, "commit.timestamp"))
 
 
 def _commit(whole: dict[str, Json]) -> str:

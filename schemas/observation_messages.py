@@ -11,6 +11,7 @@ from schemas.explanations import Explained
 from schemas.instruments import InstrumentChanged
 from schemas.keys import service_key
 from schemas.labels import Labelled
+from schemas.models import ModelChanged
 from schemas.observations import (
     AnomalySeen,
     Approval,
@@ -68,6 +69,7 @@ OBSERVATION_KINDS: dict[str, type[Any]] = {
     "smoke-tested": SmokeTested,
     "labelled": Labelled,
     "explained": Explained,
+    "model-changed": ModelChanged,
 }
 _KIND_OF = {kind: name for name, kind in OBSERVATION_KINDS.items()}
 
@@ -116,7 +118,7 @@ def expected_key(body: Body) -> tuple[str, ...] | None:
             return (service_key(body.environment, body.service),)
         case ReleaseStarted():
             return (service_key(body.release.environment, body.release.service),)
-        case Tick() | SettingsChanged():
+        case Tick() | SettingsChanged() | ModelChanged():
             return ("",)
         case (
             Approval()

@@ -11,6 +11,7 @@ from schemas.instruments import InstrumentChanged
 from schemas.judgements import Anomaly, Recovery, Suspicion, Verdict
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, TemplateHash
 from schemas.labels import Labelled
+from schemas.models import ModelChanged
 from schemas.orders import Outcome
 from schemas.policy import Policy
 from schemas.releases import Release, Target
@@ -293,6 +294,7 @@ Body = (
     | SmokeTested
     | Labelled
     | Explained
+    | ModelChanged
 )
 
 

@@ -7,6 +7,7 @@ from typing import assert_never
 from pydantic import AwareDatetime
 
 from schemas.approvals import Asked, Brief
+from schemas.judgements import VerdictKind
 from schemas.keys import (
     NO_TEMPLATE,
     CommandId,
@@ -55,6 +56,26 @@ class Suspect:
     why: str
 
 
+class Guard(StrEnum):
+    """What can hold or deny a decision."""
+
+    APPROVAL = "approval"
+    BUDGET = "budget"
+    COOLDOWN = "cooldown"
+    FREEZE = "freeze"
+    KILL_SWITCH = "kill_switch"
+    BLAST_RADIUS = "blast_radius"
+    NO_TARGET = "no_target"
+    NO_ROLLBACK_TEMPLATE = "no_rollback_template"
+    ROLLBACK_OF_ROLLBACK = "rollback_of_rollback"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    AMBIGUOUS_BLAME = "ambiguous_blame"
+    SUPERSEDED = "superseded"
+    SHADOW = "shadow"
+    IRREVERSIBLE = "irreversible"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """A playbook chosen for a release, and why.
@@ -68,6 +89,10 @@ class Decision:
         settings: Digest of the policy that decided.
         remedy: Name and version of the playbook whose steps follow; "" for none.
         failure: Id of the failure that it is about; "" for a verdict.
+        verdict_kind: Kind of that verdict; None where a failure or a smoke test led here.
+        first_bad_at: When the damage that it is about began, as far as that is known.
+        started_at: Start of the release; None for a failure without one.
+        guard: What held or denied it at once; None when nothing stood in the way.
     """
 
     id: DecisionId
@@ -87,26 +112,10 @@ class Decision:
     settings: str = ""
     remedy: str = ""
     failure: str = ""
-
-
-class Guard(StrEnum):
-    """What can hold or deny a decision."""
-
-    APPROVAL = "approval"
-    BUDGET = "budget"
-    COOLDOWN = "cooldown"
-    FREEZE = "freeze"
-    KILL_SWITCH = "kill_switch"
-    BLAST_RADIUS = "blast_radius"
-    NO_TARGET = "no_target"
-    NO_ROLLBACK_TEMPLATE = "no_rollback_template"
-    ROLLBACK_OF_ROLLBACK = "rollback_of_rollback"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    AMBIGUOUS_BLAME = "ambiguous_blame"
-    SUPERSEDED = "superseded"
-    SHADOW = "shadow"
-    IRREVERSIBLE = "irreversible"
+    verdict_kind: VerdictKind | None = None
+    first_bad_at: AwareDatetime | None = None
+    started_at: AwareDatetime | None = None
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from schemas.kayenta import KayentaSettings
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.levels import LevelRule, default_levels
 from schemas.playbooks import PlaybookSpec
-from schemas.releases import Target, TargetKind
+from schemas.releases import LONGEST_TEAM, Target, TargetKind
 from schemas.signals import Selector, Signal, default_signals, requests_selector
 from schemas.smoke_tests import Stages
 
@@ -169,7 +169,11 @@ class TargetPattern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What holds for the services and environments that it is given to."""
+    """What holds for the services and environments that it is given to.
+
+    Attributes:
+        team: Who owns the services, for releases whose event names nobody; "" for nobody.
+    """
 
     __pydantic_config__ = _STRICT
 
@@ -179,8 +183,11 @@ class Rule:
     traffic: Selector = field(default_factory=requests_selector)
     target: TargetPattern = field(default_factory=TargetPattern)
     levels: tuple[LevelRule, ...] = field(default_factory=default_levels)
+    team: str = ""
 
     def __post_init__(self) -> None:
+        if len(self.team) > LONGEST_TEAM or not self.team.isprintable():
+            raise ValueError(f"team is not a printable name of at most {LONGEST_TEAM} characters")
         names = [signal.name for signal in self.signals]
         if len(set(names)) != len(names):
             raise ValueError(f"signals are {', '.join(names)}, expected each name once")

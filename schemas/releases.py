@@ -8,6 +8,9 @@ from pydantic import AwareDatetime
 from schemas.instants import require_aware
 from schemas.keys import NO_TEMPLATE, EnvironmentName, ReleaseId, ServiceName, TemplateHash
 
+LONGEST_TEAM = 200
+"""Characters of a team's name."""
+
 
 class TargetKind(StrEnum):
     """What kind of thing an action changes; all but CronJob and ConfigMap run services."""
@@ -52,6 +55,9 @@ class Release:
             when it declares nothing.
         repository: Address of the repository that the commit is of; "" when the event did not say.
         deployment: What the repository's forge knows the deployment by; "" when the event did not say.
+        team: Who owns the service, as the event or the policy names them; "" when neither says.
+        committed_at: When the newest commit of the version was made, by the clock of who made it; None when
+            the event did not say.
     """
 
     id: ReleaseId
@@ -69,8 +75,12 @@ class Release:
     one_way: str = ""
     repository: str = ""
     deployment: str = ""
+    team: str = ""
+    committed_at: AwareDatetime | None = None
 
     def __post_init__(self) -> None:
         require_aware("started_at", self.started_at)
+        if self.committed_at is not None:
+            require_aware("committed_at", self.committed_at)
         if not self.service or not self.environment:
             raise ValueError("a release needs a service and an environment")

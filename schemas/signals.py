@@ -95,6 +95,8 @@ class Signal:
             `TAIL_BOUNDS_S` that at most this share of its measurements exceeds without the release. Larger
             takes smaller bounds, nearer to the middle; smaller needs a rarer tail to be there. None learns
             nothing.
+        expected_ratio: By how many times damage is thought to move it; None thinks of every size alike. A
+            good guess finds such damage sooner and other damage a little later.
     """
 
     __pydantic_config__ = _STRICT
@@ -112,6 +114,7 @@ class Signal:
     ceiling: float | None = None
     bound: float | None = None
     bound_share: float | None = None
+    expected_ratio: float | None = None
 
     def __post_init__(self) -> None:
         if (self.exposure is None) != (self.kind is SignalKind.LEVELS):
@@ -120,6 +123,10 @@ class Signal:
             )
         if self.margin_ratio < 0 or self.margin_floor < 0 or self.share < 0 or self.warm_up < 0:
             raise ValueError(f"signal {self.name}: margins, share and warm-up must not be negative")
+        if self.expected_ratio is not None and not self.expected_ratio > 1:
+            raise ValueError(
+                f"signal {self.name}: expected_ratio is {self.expected_ratio:g}, expected more than 1"
+            )
         if self.ceiling is not None and self.kind is not SignalKind.LEVELS:
             raise ValueError(f"signal {self.name} is of kind {self.kind} with a ceiling, expected levels")
         if self.is_tail:

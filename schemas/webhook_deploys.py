@@ -13,8 +13,10 @@ from schemas.cdevents import deploy_event
 from schemas.cloudevents import CloudEvent
 from schemas.errors import SchemaError
 from schemas.foreign_json import Json, require_object
+from schemas.gitlab_instants import read_gitlab_instant
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.names import environment_name, service_name, why_not_a_name
+from schemas.releases import LONGEST_TEAM
 
 _LONGEST_TEXT = 2048
 _LONGEST_VERSION = 200
@@ -31,6 +33,8 @@ class ToldDeploy:
         at: When it began or, where only its end was told, ended.
         commit: Revision of the source, or "".
         url: Where the deployment can be looked at, or "".
+        team: Who owns the service, or "".
+        committed_at: When that commit was made; None where the vendor does not say.
     """
 
     source: str
@@ -41,6 +45,8 @@ class ToldDeploy:
     at: datetime
     commit: str = ""
     url: str = ""
+    team: str = ""
+    committed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +117,8 @@ def told_event(told: ToldDeploy) -> CloudEvent:
         url=told.url,
         source=told.source,
         deployment=told.deployment,
+        team=told.team,
+        committed_at=told.committed_at,
     )
 
 
@@ -124,6 +132,14 @@ def text_at(values: dict[str, Json], path: str) -> str:
     if not found.strip():
         raise SchemaError(f"{path} is missing, expected a string that is not empty")
     return found
+
+
+def value_at(values: dict[str, Json], path: str) -> Json:
+    """Return what is at a path, or None where nothing is, or where something on the way is no object."""
+    try:
+        return _at(values, path)
+    except SchemaError:
+        return None
 
 
 def optional_text_at(values: dict[str, Json], path: str) -> str:
@@ -170,7 +186,30 @@ def usable_version(value: Json) -> str:
     >>> usable_version(" 1.4.2 "), usable_version(3), usable_version(None)
     ('1.4.2', '', '')
     """
-    if not isinstance(value, str) or not value.isprintable() or len(value) > _LONGEST_VERSION:
+    return _usable(value, _LONGEST_VERSION)
+
+
+def usable_team(value: Json) -> str:
+    """Return the value as a team's name, or "" where it cannot be one."""
+    return _usable(value, LONGEST_TEAM)
+
+
+def usable_instant(value: Json) -> datetime | None:
+    """Return when a commit was made, or None where the value is no instant: the deployment counts without.
+
+    >>> usable_instant("2026-11-23 01:00:00 +0200"), usable_instant("yesterday")
+    (datetime.datetime(2026, 11, 22, 23, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        return read_gitlab_instant("commit", value)
+    except SchemaError:
+        return None
+
+
+def _usable(value: Json, longest: int) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > longest:
         return ""
     return value.strip()
 

@@ -20,6 +20,7 @@ from schemas.explanations import Explained
 from schemas.instruments import InstrumentChanged
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.labels import Labelled
+from schemas.models import ModelChanged, ModelFamily, ModelStage
 from schemas.observations import (
     AnomalySeen,
     Approval,
@@ -42,7 +43,8 @@ from schemas.observations import (
     Tick,
     VerdictReached,
 )
-from schemas.policy import Policy, default_policy
+from schemas.policy import Policy, Rule, default_policy
+from schemas.profiles import Profile, adjusted
 from schemas.samples import SampleBatch
 from schemas.smoke_tests import SmokeTested
 from streams import environment_engine, service_engine
@@ -61,6 +63,8 @@ class EngineState:
         now: The log's time: the newest tick; None before the first.
         applied: `topic/partition` to the offset of the newest observation applied.
         seen: `key topic/partition` to (offset, index) of the newest origin taken for that key.
+        profile: What the judge learnt, which is laid over the policy's rules.
+        model: Id of the model that the profile is of; "" for none.
     """
 
     policy: Policy = field(default_factory=default_policy)
@@ -70,10 +74,17 @@ class EngineState:
     seen: dict[str, tuple[int, int]] = field(default_factory=dict)
     services: dict[str, ServiceState] = field(default_factory=dict)
     environments: dict[str, EnvironmentState] = field(default_factory=dict)
+    profile: Profile | None = None
+    model: str = ""
 
     def __post_init__(self) -> None:
         if not self.digest:
             self.digest = digest(self.policy)
+
+    @property
+    def settings(self) -> str:
+        """Return what services are judged by: the policy's digest, and the model's id where there is one."""
+        return f"{self.digest}+{self.model}" if self.model else self.digest
 
 
 @cache
@@ -95,6 +106,7 @@ class Engine:
 
     def __init__(self, state: EngineState | None = None) -> None:
         self._state = state or EngineState()
+        self._rules: dict[str, Rule] = {}
 
     @property
     def state(self) -> EngineState:
@@ -150,6 +162,8 @@ class Engine:
                 return self._tick(body)
             case SettingsChanged():
                 return self._settings_changed(body)
+            case ModelChanged():
+                return self._model_changed(body)
             case SampleBatch() | LogBatch() | ReleaseStarted() | PodChanged() | InstrumentChanged():
                 return ((key, item) for item in self._at_service(key, body))
             case OutcomeReported() if "/" in key:
@@ -185,9 +199,9 @@ class Engine:
         # Sorted: a restored engine must speak in the same order as one that never stopped.
         for key in sorted(key for key, service in state.services.items() if service.is_waiting):
             service = state.services[key]
-            _, rule = state.policy.rule(service.environment, service.service)
+            rule = self._rule(service)
             try:
-                said = list(service_engine.tick(service, rule, state.digest, tick.at))
+                said = list(service_engine.tick(service, rule, state.settings, tick.at))
             except Exception as error:  # noqa: BLE001  # a bug at one service must not silence the others
                 said = service_engine.failed(service, type(error).__name__, tick.at)
             for item in said:
@@ -201,6 +215,16 @@ class Engine:
         if change.digest == self._state.digest:
             return
         self._state.policy, self._state.digest = change.policy, change.digest
+        self._rules.clear()
+        yield "", change
+
+    def _model_changed(self, change: ModelChanged) -> Iterator[tuple[str, Said]]:
+        is_used = change.stage in (ModelStage.CHAMPION, ModelStage.RETIRED)
+        if is_used and change.card.family is ModelFamily.JUDGE:
+            is_champion = change.stage is ModelStage.CHAMPION
+            self._state.profile = change.profile
+            self._state.model = change.card.id if is_champion else change.card.parent
+            self._rules.clear()
         yield "", change
 
     def _at_service(
@@ -209,7 +233,7 @@ class Engine:
         body: SampleBatch | LogBatch | ReleaseStarted | PodChanged | InstrumentChanged | OutcomeReported,
     ) -> Iterable[Said]:
         state = self._service(key)
-        _, rule = self._state.policy.rule(state.environment, state.service)
+        rule = self._rule(state)
         match body:
             case SampleBatch():
                 service_engine.add_samples(state, body, rule, self._state.now)
@@ -291,6 +315,18 @@ class Engine:
                 return (body,)
             case _:
                 assert_never(body)
+
+    def _rule(self, service: ServiceState) -> Rule:
+        """Return the rule that a service is judged by: its policy's, with what was learnt laid over it."""
+        key = f"{service.environment}/{service.service}"
+        found = self._rules.get(key)
+        if found is None:
+            state = self._state
+            _, found = state.policy.rule(service.environment, service.service)
+            if state.profile is not None:
+                found = adjusted(found, state.profile.adjustment(service.environment, service.service))
+            self._rules[key] = found
+        return found
 
     def _time(self, at: datetime) -> datetime:
         """Return the log's time: an event's own, unless a tick has already been further."""
