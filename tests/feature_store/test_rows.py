@@ -17,6 +17,7 @@ from schemas.failures import FailurePattern
 from schemas.judgements import Anomaly, Suspicion
 from schemas.keys import SignalName
 from schemas.labels import Label, LabelKind, Labelled, LabelSource
+from schemas.models import ModelCard, ModelChanged, ModelFamily, ModelStage
 from schemas.observations import (
     FreezeSet,
     KillSwitchSet,
@@ -53,6 +54,7 @@ def everything() -> list[Said]:
         FreezeSet(environment=script.environment, until=script.at(60), by="ada", at=START, why="sale"),
         KillSwitchSet(environment=script.environment, is_on=True, by="ada", at=START),
         SettingsChanged(policy=default_policy(), digest="0f3a9c21d77e", at=START),
+        a_champion(),
         an_anomaly(script),
         SuspicionChanged(
             suspicion=Suspicion(
@@ -125,6 +127,20 @@ def everything() -> list[Said]:
 def effect_of(said: Said, key: str = "prod/cart") -> Effect:
     cause = LogPosition(topic="observations", partition=3, offset=7)
     return Effect(key=key, cause=cause, index=2, said=said)
+
+
+def a_champion() -> ModelChanged:
+    card = ModelCard(
+        id="judge-5d2c",
+        family=ModelFamily.JUDGE,
+        parent="",
+        data_from=START,
+        data_until=START,
+        releases=40,
+        labels=12,
+        code="c0de",
+    )
+    return ModelChanged(card=card, stage=ModelStage.CHAMPION, at=START, why="0 of 40 taken back wrongly")
 
 
 def test_there_is_a_kind_for_everything_that_can_be_said() -> None:
