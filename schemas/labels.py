@@ -67,8 +67,8 @@ class SourceTrust:
 TRUST: dict[LabelSource, SourceTrust] = {
     LabelSource.HUMAN: SourceTrust(
         trust=0.9,
-        origin="a guess: said on purpose and afterwards, yet people err more often than the 3 % of labels that "
-        "Northcutt et al. (2021) found wrong in data sets made with care",
+        origin="a guess: said on purpose and afterwards, yet people err more often than in the 3 % of labels "
+        "that Northcutt et al. (2021) found wrong in data sets made with care",
     ),
     LabelSource.APPROVAL: SourceTrust(
         trust=0.8, origin="a guess: said in a hurry, with the verdict before one's eyes"
@@ -108,6 +108,9 @@ TRUST: dict[LabelSource, SourceTrust] = {
 """How far each source is believed at first. The numbers are where `feature_store.label_model` begins: once
 sources have agreed and disagreed often enough, what it estimates counts instead."""
 
+NO_SERVICE = ServiceName("")
+"""Stands where no service is named."""
+
 LONGEST_WHY = 500
 """Characters of a label's reason."""
 
@@ -123,7 +126,8 @@ def fading_trust(source: LabelSource, delay: timedelta) -> float:
     """
     known = TRUST[source]
     halves = max(delay, timedelta(0)) / known.delay
-    return round(0.5 + (known.trust - 0.5) * 0.5**halves, 4)
+    faded: float = 0.5 + (known.trust - 0.5) * 2.0**-halves
+    return round(faded, 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +183,7 @@ class HarmTold:
     about: str
     by: str
     at: AwareDatetime
-    service: ServiceName = ServiceName("")
+    service: ServiceName = NO_SERVICE
     commits: tuple[str, ...] = ()
     why: str = ""
 
