@@ -117,6 +117,14 @@ def denied(decision: Decision, obstacle: Obstacle, now: datetime) -> Denied:
     )
 
 
+def guarded(decision: Decision, said: tuple[object, ...]) -> Decision:
+    """Return a decision with what held or denied it among the things said of it at once."""
+    for item in said:
+        if isinstance(item, Held | Denied) and item.decision == decision.id:
+            return replace(decision, guard=item.guard)
+    return decision
+
+
 def hold_denied(hold: Held, guard: Guard, reason: str, now: datetime) -> Denied:
     """Return the denial that ends a hold: one per hold, whatever ended it."""
     return Denied(

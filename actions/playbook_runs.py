@@ -11,7 +11,7 @@ from actions.gate_holds import HoldEffect
 from actions.gate_orders import issue
 from actions.gate_state import GateState
 from actions.gate_steps import admit_step, is_busy
-from actions.gate_words import once, rehearsed
+from actions.gate_words import guarded, once, rehearsed
 from actions.guardrails import stop
 from actions.playbook_choice import failing_share, unmet
 from actions.playbook_orders import order_for, release_order
@@ -74,8 +74,8 @@ def advance(
         yield from _ended(remedies, gate, run, f"step {run.step.name!r} cannot be ordered: {error}", now)
         return
     run.decision, run.command = decision.id, command.id
-    yield decision
     said = admit_step(gate, decision, command, rule.gate, now, is_first=run.ordinal == 1, asks=run.step.asks)
+    yield guarded(decision, said)
     run.phase = Phase.ASKED
     yield from said
     take_in(remedies, gate, said, (), now)
@@ -265,6 +265,7 @@ def _decision(
         settings=settings,
         remedy=run.spec.label,
         failure=failure.id,
+        first_bad_at=failure.since,
     )
 
 

@@ -75,6 +75,9 @@ def decide(
         suspects=ranking_suspects if verdict.kind is VerdictKind.HARMFUL else (),
         alternatives=choice.alternatives,
         settings=settings,
+        verdict_kind=verdict.kind,
+        first_bad_at=verdict.first_bad_at,
+        started_at=release.started_at,
     )
 
 
@@ -120,6 +123,8 @@ def decide_failure(
         settings=settings,
         remedy=choice.playbook.label,
         failure=failure.id,
+        first_bad_at=failure.since,
+        started_at=release.started_at,
     )
 
 
@@ -152,6 +157,7 @@ def decide_smoke(smoke: SmokeTested, release: Release, rule_name: str, rule: Rul
             f"wait for the verdict: not chosen, {rule_name} takes either as enough",
         ),
         settings=settings,
+        started_at=release.started_at,
     )
 
 

@@ -202,6 +202,10 @@ def _decision_cells(said: Decision | Held | Denied | Page) -> tuple[Kind, Row]:
                 "needs_approval": said.needs_approval,
                 "confidence": said.confidence,
                 "settings": said.settings,
+                "verdict_kind": said.verdict_kind.value if said.verdict_kind else None,
+                "first_bad_at": said.first_bad_at,
+                "started_at": said.started_at,
+                "guard": said.guard.value if said.guard else None,
             }
         case Held():
             about: Row = {"about": said.decision, "text": said.reason, "guard": said.guard.value}

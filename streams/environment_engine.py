@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 
 from actions import gate
 from actions.gate_state import GateState
+from actions.gate_words import guarded
 from actions.playbook_runs import advance, outcome_of, recovery_of, take_in
 from actions.playbook_state import RemedyState
 from actions.policy import decide, decide_failure, decide_smoke
@@ -425,7 +426,6 @@ def _decide(
             yield from _taking_in(state, said, policy.playbooks, now)
         return
     candidate.decided.append(decision.id)
-    yield decision
     yield from _admitted(state, decision, release, rule, policy, now, candidate.verdict)
 
 
@@ -442,7 +442,6 @@ def _settle_smoke(state: EnvironmentState, policy: Policy, digest: str, now: dat
         if is_over or decision.id in candidate.decided:
             continue
         candidate.decided.append(decision.id)
-        yield decision
         yield from _admitted(state, decision, release, rule, policy, now)
 
 
@@ -467,7 +466,6 @@ def _settle_failures(state: EnvironmentState, policy: Policy, digest: str, now: 
             continue
         known.is_decided = True
         decision = decide_failure(failure, choice, candidate.release, name, rule, digest, now)
-        yield decision
         yield from _admitted(state, decision, candidate.release, rule, policy, now)
 
 
@@ -491,6 +489,7 @@ def _admitted(
     now: datetime,
     verdict: Verdict | None = None,
 ) -> Iterator[Said]:
+    """Say a decision with what stood in its way at once, and then what became of it."""
     ways = environment_failures.ways_back(state.remedies, policy, release, rule, decision.remedy)
     said = gate.admit(
         state.gate,
@@ -502,6 +501,7 @@ def _admitted(
         ways=ways,
         verdict=verdict,
     )
+    yield guarded(decision, said)
     yield from _taking_in(state, said, policy.playbooks, now)
 
 

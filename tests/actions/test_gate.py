@@ -5,6 +5,7 @@ import pytest
 
 from actions import gate
 from actions.gate import GateEffect, GateState
+from actions.gate_words import guarded
 from schemas.approvals import HoldChanged
 from schemas.codec import from_json, to_json
 from schemas.judgements import VerdictKind
@@ -109,6 +110,14 @@ def the_hold(effects: tuple[GateEffect, ...]) -> Held:
 @pytest.fixture
 def state() -> GateState:
     return GateState(environment=PROD)
+
+
+def test_a_decision_is_marked_with_what_held_it_at_once_and_with_nothing_else() -> None:
+    release = a_release()
+    asked, alone = a_decision(release, rule=ASK), a_decision(release)
+    said = gate.admit(GateState(environment=PROD), asked, release, ASK, rollback_template=OLD, now=NOW)
+    assert guarded(asked, said).guard is Guard.APPROVAL
+    assert guarded(alone, admitted(GateState(environment=PROD), release)) == alone
 
 
 def test_a_rollback_that_needs_nobody_goes_out_as_an_absolute_order(state: GateState) -> None:

@@ -16,6 +16,12 @@ def test_a_harmful_release_that_is_clearly_to_blame_is_rolled_back() -> None:
     assert "errors 12 %" in decision.why
 
 
+def test_a_decision_says_which_verdict_and_which_damage_led_to_it() -> None:
+    decision = a_decision(MINE)
+    assert decision.verdict_kind is VerdictKind.HARMFUL
+    assert decision.started_at == MINE.started_at
+
+
 def test_a_harmful_release_with_ambiguous_blame_pages_with_the_ranking_shown() -> None:
     decision = a_decision(MINE, suspects=(suspect(OTHER), suspect(MINE, 9.0)), is_clear=False)
     assert decision.playbook is Playbook.PAGE
