@@ -1,7 +1,7 @@
 """The policy file: YAML layers that add up to one rule per environment and service.
 
     version: 1
-    defaults: {judge: {}, gate: {}, signals: [], target: {}, traffic: {}}
+    defaults: {judge: {}, gate: {}, signals: [], target: {}, traffic: {}, team: platform}
     environments:
       prod: {gate: {rollback: ask}}
     people:
@@ -144,6 +144,7 @@ def explain_policy(policy: Policy, environment: EnvironmentName, service: Servic
     ]
     lines.append(f"traffic = {rule.traffic.field} of {rule.traffic.metric}")
     lines.append(f"target = {target.kind} {target.key}")
+    lines.append(f"team = {rule.team or 'nobody, unless the deploy event names one'}")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from schemas.cdevents import LONGEST_REASON
-from schemas.cloudevents import write_record
+from schemas.cloudevents import read_instant, write_record
 from schemas.envelopes import Message
 from schemas.errors import SettingsError
 from schemas.keys import service_key
@@ -18,6 +18,7 @@ from schemas.topics import Topic
 from schemas.verbs import RESTARTABLE
 from streams import cli_gate, cli_smoke, cli_wait, clock
 from streams.cli_parts import connected
+from streams.commit_time import commit_time
 from streams.deploy_requests import DeployRequest, event_of, release_of
 from streams.kafka_log import LogWriter
 from streams.settings import read_settings
@@ -49,6 +50,10 @@ def deploy(
     upgrade: Annotated[bool, typer.Option("--upgrade", help="An older version ran before.")] = False,
     one_way: Annotated[str, typer.Option(help="What going back does not take back, as a sentence.")] = "",
     artifact: Annotated[str, typer.Option(help="What was deployed, as a package URL.")] = "",
+    team: Annotated[str, typer.Option(help="Who owns the service; default: the policy's.")] = "",
+    committed_at: Annotated[
+        str, typer.Option(help="When the commit was made, as RFC 3339; default: what git here says of it.")
+    ] = "",
     key: Annotated[str, typer.Option(help="Of one version, the same key is the same deploy.")] = "",
     gateway: Annotated[str, typer.Option(help="Tell this gateway instead of Kafka.")] = "",
 ) -> None:
@@ -70,6 +75,8 @@ def deploy(
         artifact=artifact,
         one_way=one_way,
         is_upgrade=upgrade,
+        team=team,
+        committed_at=read_instant("--committed-at", committed_at) if committed_at else commit_time(commit),
         # Given here, so that what is told again after an error is the same deploy.
         started_at=clock.now(),
         key=key,

@@ -9,7 +9,7 @@ from schemas.cdevents import deploy_event, read_deploy
 from schemas.cloudevents import CloudEvent
 from schemas.errors import SchemaError
 from schemas.keys import EnvironmentName, ServiceName, TemplateHash
-from schemas.releases import Release, Target
+from schemas.releases import LONGEST_TEAM, Release, Target
 
 LONGEST_KEY = 200
 """Characters of a key that tells a repeat from news."""
@@ -39,6 +39,8 @@ class DeployRequest:
         one_way: What going back does not take back, as a sentence.
         is_upgrade: An older version ran before.
         started_at: When the deploy began; None for now.
+        team: Who owns the service; "" leaves it to the policy.
+        committed_at: When the newest commit of the version was made; None for unknown.
         key: What tells a repeat from news: of one service, version and environment, the same key is the same
             deploy. "" leaves that to all that is told, `started_at` included.
     """
@@ -60,6 +62,8 @@ class DeployRequest:
     is_upgrade: bool = False
     started_at: AwareDatetime | None = None
     key: str = ""
+    team: str = ""
+    committed_at: AwareDatetime | None = None
 
 
 def release_of(event: CloudEvent) -> Release:
@@ -82,12 +86,13 @@ def event_of(asked: DeployRequest, now: datetime) -> CloudEvent:
         now: When it began, where nobody says.
 
     Raises:
-        SchemaError: a name cannot be one, the version is empty, or the key or artifact is too long or not
-            printable.
+        SchemaError: a name cannot be one, the version is empty, or the key, the artifact or the team is too
+            long or not printable.
     """
     for name, text, longest in (
         ("key", asked.key, LONGEST_KEY),
         ("artifact", asked.artifact, _LONGEST_ARTIFACT),
+        ("team", asked.team, LONGEST_TEAM),
     ):
         if len(text) > longest or not text.isprintable():
             raise SchemaError(f"{name} is not a printable string of at most {longest} characters")
@@ -109,4 +114,6 @@ def event_of(asked: DeployRequest, now: datetime) -> CloudEvent:
         # The version is a part of it: of another one, the same key is another deploy.
         deployment=f"{asked.environment}/{asked.service}/{asked.version}/{asked.key}" if asked.key else "",
         artifact=asked.artifact,
+        team=asked.team,
+        committed_at=asked.committed_at,
     )

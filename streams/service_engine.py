@@ -352,7 +352,7 @@ def _timely(release: Release, rule: Rule, now: datetime | None) -> Release:
 
 
 def _resolved(state: ServiceState, release: Release, rule: Rule) -> Release:
-    """Return the release with what its event did not say: template, way back and target."""
+    """Return the release with what its event did not say: template, way back, target and team."""
     template = release.template
     if not template:
         served = state.window.templates_of(release.version)
@@ -363,9 +363,8 @@ def _resolved(state: ServiceState, release: Release, rule: Rule) -> Release:
         # More than one template before the release: the one to go back to is anybody's guess.
         rollback = before[0] if len(before) == 1 else rollback
     target = release.target or rule.target.target(release.environment, release.service)
-    if (template, rollback, target) == (release.template, release.rollback_template, release.target):
-        return release
-    return replace(release, template=template, rollback_template=rollback, target=target)
+    team = release.team or rule.team
+    return replace(release, template=template, rollback_template=rollback, target=target, team=team)
 
 
 def _action(recovery: RecoveryWatch, rule: Rule) -> Action:

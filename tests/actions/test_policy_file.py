@@ -187,6 +187,7 @@ def test_an_explanation_names_the_rule_and_every_setting() -> None:
     assert "prod/cart follows rule prod/cart" in text
     assert "gate.min_confidence = 0.99" in text
     assert "target = deployment default/prod/cart" in text
+    assert "team = checkout" in text
 
 
 def test_people_are_read_and_may_be_asked_by_name_or_group() -> None:
@@ -221,3 +222,12 @@ def test_mistakes_about_people_are_told(text: str, problem: str) -> None:
     with pytest.raises(PolicyFileError) as caught:
         parse_policy(f"version: 1\n{text}\n")
     assert any(problem in told for told in caught.value.problems)
+
+
+def test_a_team_is_named_in_any_layer_and_the_nearest_counts() -> None:
+    text = "{version: 1, defaults: {team: platform}, services: {cart: {team: checkout}}}"
+    policy = parse_policy(text)
+    assert policy.rule(EnvironmentName("prod"), ServiceName("cart"))[1].team == "checkout"
+    assert policy.rule(EnvironmentName("prod"), ServiceName("stock"))[1].team == "platform"
+    with pytest.raises(PolicyFileError, match="team"):
+        parse_policy("{version: 1, defaults: {team: {name: platform}}}")

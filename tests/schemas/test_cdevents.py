@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,28 @@ def test_a_built_event_says_all_of_it_to_the_reader() -> None:
     assert (release.target, release.commit, release.chain) == (TARGET, "234fd47e", "c-1")
     assert release.started_at == AT
     assert from_json(ReleaseStarted, to_json(started)) == started
+
+
+def test_the_team_and_the_commits_time_travel_with_the_event() -> None:
+    committed = AT - timedelta(hours=30)
+    event = full_event(team="checkout", committed_at=committed)
+    started = read_deploy(read_record(*write_record(event)))
+    assert started is not None
+    assert (started.release.team, started.release.committed_at) == ("checkout", committed)
+    usual = read_deploy(full_event())
+    assert usual is not None
+    assert (usual.release.team, usual.release.committed_at) == ("", None)
+
+
+def test_an_event_that_names_no_team_keeps_the_id_that_it_always_had() -> None:
+    assert full_event(team="", committed_at=None) == full_event()
+    assert len({full_event(team=name).id for name in ("", "checkout", "search")}) == 3
+
+
+def test_a_commit_of_a_clock_that_is_years_off_is_as_good_as_unknown() -> None:
+    started = read_deploy(full_event(committed_at=datetime(1970, 1, 1, tzinfo=UTC)))
+    assert started is not None
+    assert started.release.committed_at is None
 
 
 def test_the_same_deploy_is_the_same_event_and_another_is_another() -> None:

@@ -144,6 +144,15 @@ def test_a_workflows_run_names_service_version_environment_and_commit() -> None:
     assert told.url == "https://github.com/shop/cart/actions/runs/289782451"
 
 
+def test_a_run_and_a_pipeline_tell_when_their_commit_was_made() -> None:
+    made = datetime(2026, 11, 19, 7, tzinfo=UTC)
+    head = {"id": COMMIT, "timestamp": "2026-11-19T08:00:00+01:00"}
+    assert deploy(workflow_run(workflow_run__head_commit=head)).committed_at == made
+    assert deploy(pipeline(commit=head)).committed_at == made
+    assert deploy(pipeline(commit=head | {"id": "0" * 40})).committed_at is None
+    assert [deploy(told).committed_at for told in (workflow_run(), pipeline(), release())] == [None] * 3
+
+
 def test_a_published_release_is_a_deployment_of_its_tag() -> None:
     told = deploy(release())
     assert (told.service, told.version, told.environment) == ("cart", "v1.4.2", "prod")

@@ -102,6 +102,24 @@ def why_not(told: Told) -> str:
     return told.why
 
 
+def test_a_vendor_tells_of_the_team_and_of_the_commits_time_where_it_can() -> None:
+    said = {"team": "checkout", "committed_at": "2026-11-19T08:00:00+01:00"}
+    known = [
+        deploy(github(deployment__payload=said)),
+        deploy(argo_cd(team="checkout", committedAt="2026-11-19 08:00:00 +0100")),
+    ]
+    assert [(told.team, told.committed_at) for told in known] == [
+        ("checkout", datetime(2026, 11, 19, 7, tzinfo=UTC))
+    ] * 2
+    for told in (deploy(github()), deploy(gitlab()), deploy(argo_cd())):
+        assert (told.team, told.committed_at) == ("", None)
+
+
+@pytest.mark.parametrize("nonsense", ["yesterday", 7, None, {"at": 1}, "2026-02-30T00:00:00Z"])
+def test_a_commits_time_that_is_none_loses_no_deployment(nonsense: Any) -> None:
+    assert deploy(argo_cd(committedAt=nonsense, team="\n")).committed_at is None
+
+
 def test_a_deployment_status_of_github_names_service_version_environment_and_commit() -> None:
     told = deploy(github())
     assert (told.service, told.version, told.environment) == ("cart", "v1.4.2", "production")

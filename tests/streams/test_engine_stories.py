@@ -18,6 +18,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, CommandKind, Decision, Denied, Guard, Held, Page, Playbook
+from schemas.policy import Policy, Rule
 from schemas.samples import Temporality
 from schemas.signals import Field
 from tests.builders import (
@@ -54,6 +55,14 @@ def play(
         heard += world.serve(samples, environment=environment) if samples else []
         heard += world.tick(end + FIVE_SECONDS)
     return heard
+
+
+def test_a_release_belongs_to_the_team_that_its_event_names_and_else_to_the_policys() -> None:
+    rule = Rule(team="platform")
+    world = World(policy=Policy(rules={"*/*": rule}))
+    named = replace(a_release("stock").release, team="checkout")
+    told = world.put("dev/cart", a_release()) + world.put("dev/stock", ReleaseStarted(release=named))
+    assert [item.release.team for item in said(told, ReleaseOpened)] == ["platform", "checkout"]
 
 
 def kinds(effects: list[Effect]) -> list[VerdictKind]:
