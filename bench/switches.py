@@ -85,13 +85,15 @@ def _uncapped(full: float, _: float) -> float:
     return full
 
 
-def _whole_shift(apart: Any, weight: Any, margin: float, noise: levels.Noise) -> tuple[float, int]:
+def _whole_shift(
+    apart: Any, weight: Any, margin: float, noise: levels.Noise, expected: float | None = None
+) -> tuple[float, int]:
     """Return what `levels.shift_log_e` says, with the interval that says most in it."""
     told = np.flatnonzero(np.isfinite(apart))
     if not len(told):
         return 0.0, -1
     whitened = levels._whitened(apart, weight, told, noise.lag)
-    log_e = levels._log_e(*whitened, margin, noise, float(np.mean(weight[told])))
+    log_e = levels._log_e(*whitened, margin, noise, float(np.mean(weight[told])), expected)
     return log_e, int(told[np.argmax(apart[told])])
 
 

@@ -16,6 +16,7 @@ themselves.
 import numpy as np
 
 from detectors.blips import capped
+from detectors.expected_sizes import expecting
 from detectors.likelihood_kernels import beta_binomial_table
 from detectors.mixtures import log_sums
 from detectors.pairings import LEAST_EVENTS, Floats, Pairing, Twin
@@ -37,6 +38,7 @@ def ratio_log_e(
     halves: Pairing | None,
     margin: float,
     twins: tuple[Twin, ...] = (),
+    expected: float | None = None,
 ) -> tuple[float, int, float]:
     """Return the log e-value of a ratio raised beyond the margin, what says most, and the wobble.
 
@@ -46,6 +48,7 @@ def ratio_log_e(
         halves: Stable pods against stable pods, for their wobble; None without.
         margin: Log of the largest rise of the ratio that is no damage, at least 0.
         twins: Each stable pod beside the others before the release, which tells how far a new one may differ.
+        expected: By how many times damage is thought to raise the ratio; None thinks of all sizes alike.
 
     Returns:
         The log e-value that no single interval makes; the place in `live` of the interval that says most, -1
@@ -56,16 +59,17 @@ def ratio_log_e(
     if not len(live.x):
         return 0.0, -1, wobble
     nodes = _nodes(live)
+    prior = _prior(expected, margin)
     table = beta_binomial_table(live.x, live.y, live.logit, live.share, nodes, WOBBLES)
     total = table.sum(axis=0)
-    full = _log_e(total + _tide(live, past, nodes), nodes, known, margin)
+    full = _log_e(total + _tide(live, past, nodes), nodes, known, margin, prior)
     low, high = np.minimum(np.searchsorted(nodes, (margin, live.center()[0])), len(nodes) - 1)
     middle = len(WOBBLES) // 3
     worst = int(np.argmax(table[:, high, middle] - table[:, low, middle]))
     if full <= 0 or len(live.x) == 1:
         return min(full, 0.0), worst, wobble
     rest = total - table[worst] + _tide(live.without(worst), past, nodes)
-    return capped(full, _log_e(rest, nodes, known, margin)), worst, wobble
+    return capped(full, _log_e(rest, nodes, known, margin, prior)), worst, wobble
 
 
 def _tide(live: Pairing, past: Pairing | None, nodes: Floats) -> Floats:
@@ -99,7 +103,15 @@ def _nodes(live: Pairing) -> Floats:
     return center + error * np.sinh(np.linspace(-reach, reach, 2 * int(np.ceil(reach / 0.3)) + 1))
 
 
-def _log_e(total: Floats, nodes: Floats, known: Known, margin: float) -> float:
+def _prior(expected: float | None, margin: float) -> Floats:
+    """Return the log weights of shifts beyond the margin."""
+    if expected is None:
+        return _SHIFT_PRIOR
+    beyond = max(float(np.log(expected)) - margin, float(_SHIFTS[0]))
+    return expecting(_SHIFT_PRIOR, np.log(_SHIFTS), float(np.log(beyond)))
+
+
+def _log_e(total: Floats, nodes: Floats, known: Known, margin: float, prior: Floats) -> float:
     """Return the log of the ratio of the two marginal likelihoods.
 
     Args:
@@ -107,6 +119,7 @@ def _log_e(total: Floats, nodes: Floats, known: Known, margin: float) -> float:
         nodes: Logs of the ratio, rising, (nodes,).
         known: What the quiet time says.
         margin: As in `ratio_log_e`.
+        prior: Log weights of the shifts beyond it.
     """
     shifts = np.concatenate((margin - _BETTER, margin + _SHIFTS))
     at = known.offsets[:, None] + shifts[None, :]
@@ -121,4 +134,4 @@ def _log_e(total: Floats, nodes: Floats, known: Known, margin: float) -> float:
     joint = by_wobble[:, COUNTS_AS] + (known.wobbles + size)[None]
     summed = log_sums(joint, (1, 2))
     null = float(summed[: len(_BETTER)].max())
-    return float(log_sums(summed[len(_BETTER) :] + _SHIFT_PRIOR, 0)) - null
+    return float(log_sums(summed[len(_BETTER) :] + prior, 0)) - null

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv, gammaln
 
 from detectors.blips import capped
+from detectors.expected_sizes import expecting
 from detectors.mixtures import grid, log_sum
 
 Floats = NDArray[np.float64]
@@ -21,18 +22,21 @@ LARGEST_RATIO = 64.0
 """Largest ratio of rates that is thought of; a larger one convicts all the same, hardly later."""
 
 
-def rate_log_e(canary: tuple[Floats, Floats], bound: float, wobble: Floats) -> tuple[float, int]:
+def rate_log_e(
+    canary: tuple[Floats, Floats], bound: float, wobble: Floats, expected: float | None = None
+) -> tuple[float, int]:
     """Return the log e-value of a rate above a known bound, and the interval that says most; -1 for none.
 
     Args:
         canary: Events and exposure, (intervals,) each.
         bound: Largest rate, in events per exposure, that is no damage; above 0.
         wobble: Squared CV of the rate from interval to interval, (intervals,).
+        expected: By how many times damage is thought to raise the rate; None thinks of all sizes alike.
     """
     x, n = canary
     is_told = n > 0
     n = np.where(is_told, n, 1.0)
-    alternatives, _ = grid(1.1, LARGEST_RATIO, 24)
+    alternatives, even = grid(1.1, LARGEST_RATIO, 24)
     size = 1.0 / wobble
 
     def log_likelihood(times: Floats) -> Floats:
@@ -49,6 +53,9 @@ def rate_log_e(canary: tuple[Floats, Floats], bound: float, wobble: Floats) -> t
         return 0.0, -1
     total = gained.sum(axis=1)
     worst = int(np.argmax(gained[int(np.argmax(total))]))
+    if expected is not None:
+        weights = expecting(even, np.log(alternatives), float(np.log(expected)))
+        return capped(log_sum(total + weights), log_sum(total - gained[:, worst] + weights)), worst
     steps = float(np.log(len(alternatives)))
     return capped(log_sum(total) - steps, log_sum(total - gained[:, worst]) - steps), worst
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.blips import capped
+from detectors.expected_sizes import expecting
 from detectors.levels import LEAST_PAST, PRIOR_NOISE
 from detectors.likelihood_kernels import whitened_sums
 from detectors.mixtures import log_sum
@@ -62,7 +63,12 @@ _PRIOR = np.log([weight for *_, weight in _GRID])
 
 
 def lasting_shift_log_e(
-    before: Floats, after: Floats, sizes: tuple[float, Floats], margin: float, scale: float
+    before: Floats,
+    after: Floats,
+    sizes: tuple[float, Floats],
+    margin: float,
+    scale: float,
+    expected: float | None = None,
 ) -> tuple[float, int] | None:
     """Return the log e-value of a lasting shift beyond the margin, and the live interval that says most.
 
@@ -74,6 +80,7 @@ def lasting_shift_log_e(
         sizes: Deviation of such a difference in units of one pod's: before, and in each live interval.
         margin: Largest lasting shift that is no damage, transformed, at least 0.
         scale: Size of the level on the transformed axis, which priors and shifts are relative to.
+        expected: The shift that damage is thought to make, above 0; None thinks of all sizes alike.
     """
     y = np.concatenate((before, after))
     told = np.isfinite(y)
@@ -85,7 +92,8 @@ def lasting_shift_log_e(
     size = np.concatenate((np.full(len(before), sizes[0]), sizes[1]))
 
     def log_e(kept: NDArray[np.bool_]) -> float:
-        return _log_e(y[kept], live[kept], size[kept], np.flatnonzero(kept).astype(np.float64), margin, scale)
+        at = np.flatnonzero(kept).astype(np.float64)
+        return _log_e(y[kept], live[kept], size[kept], at, margin, scale, expected)
 
     worst = int(np.argmax(np.where(told & live, y, -np.inf)))
     full = log_e(told)
@@ -96,7 +104,13 @@ def lasting_shift_log_e(
 
 
 def _log_e(
-    y: Floats, live: NDArray[np.bool_], size: Floats, at: Floats, margin: float, scale: float
+    y: Floats,
+    live: NDArray[np.bool_],
+    size: Floats,
+    at: Floats,
+    margin: float,
+    scale: float,
+    expected: float | None,
 ) -> float:
     sums = whitened_sums(y, live, size, at, _MEMORIES, _NUGGETS, _SWELL)
     yy, y1, yd, one, shared, dd, determinant = sums.T
@@ -115,4 +129,9 @@ def _log_e(
     # Of all shifts that are no damage, the one that fits best speaks for the null.
     null = marginal(np.minimum(margin, yd / dd))
     other = marginal((margin + scale * SHIFTS)[:, None])
-    return log_sum(other.ravel()) - float(np.log(len(SHIFTS))) - log_sum(null)
+    if expected is None:
+        return log_sum(other.ravel()) - float(np.log(len(SHIFTS))) - log_sum(null)
+    even = np.full(len(SHIFTS), -np.log(len(SHIFTS)))
+    beyond = max((expected - margin) / scale, float(SHIFTS[0]))
+    weights = expecting(even, np.log(SHIFTS), float(np.log(beyond)))
+    return log_sum((other + weights[:, None]).ravel()) - log_sum(null)

@@ -18,6 +18,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.expected_sizes import expecting
 from detectors.mixtures import grid, log_sum
 
 Floats = NDArray[np.float64]
@@ -166,7 +167,9 @@ def _split(twins: Floats) -> tuple[Floats, Floats]:
     return offsets, told - offsets[:, None]
 
 
-def shift_log_e(apart: Floats, weight: Floats, margin: float, noise: Noise) -> tuple[float, int]:
+def shift_log_e(
+    apart: Floats, weight: Floats, margin: float, noise: Noise, expected: float | None = None
+) -> tuple[float, int]:
     """Return the log e-value of a shift beyond the margin, and the interval that says most.
 
     What counts is what stands when the interval that says most is left out: one interval alone convicts
@@ -177,16 +180,21 @@ def shift_log_e(apart: Floats, weight: Floats, margin: float, noise: Noise) -> t
         weight: Variance of each interval's difference in units of one pod's variance, (intervals,).
         margin: Largest lasting shift that is no damage, at least 0.
         noise: The quiet time's.
+        expected: The shift that damage is thought to make, above 0; None thinks of all sizes alike.
     """
     told = np.flatnonzero(np.isfinite(apart))
     if not len(told):
         return 0.0, -1
     worst = int(np.argmax(apart[told]))
-    full = _log_e(*_whitened(apart, weight, told, noise.lag), margin, noise, float(np.mean(weight[told])))
+    full = _log_e(
+        *_whitened(apart, weight, told, noise.lag), margin, noise, float(np.mean(weight[told])), expected
+    )
     if len(told) == 1:
         return min(full, 0.0), int(told[0])
     kept = np.delete(told, worst)
-    rest = _log_e(*_whitened(apart, weight, kept, noise.lag), margin, noise, float(np.mean(weight[kept])))
+    rest = _log_e(
+        *_whitened(apart, weight, kept, noise.lag), margin, noise, float(np.mean(weight[kept])), expected
+    )
     return min(full, rest), int(told[worst])
 
 
@@ -199,13 +207,18 @@ def _whitened(apart: Floats, weight: Floats, told: NDArray[np.int64], lag: float
     return (apart[told] - memory * before) / fresh, (1.0 - memory) / fresh
 
 
-def _log_e(z: Floats, design: Floats, margin: float, noise: Noise, weight: float) -> float:
+def _log_e(
+    z: Floats, design: Floats, margin: float, noise: Noise, weight: float, expected: float | None
+) -> float:
     """Return the log of the ratio of the two marginal likelihoods."""
     sizes = noise.noise * _STEPS
     spreads = noise.pod_spread * np.sqrt(weight) * _STEPS
     prior = _log_prior(noise.noise_freedom)[:, None] + _log_prior(noise.pod_freedom)[None, :]
     unit = float(np.sqrt(noise.noise**2 + noise.pod_spread**2 * weight))
     shifts, weights = grid(0.5 * unit, LARGEST_SHIFT * unit, 12)
+    if expected is not None:
+        beyond = max(expected - margin, float(shifts[0]))
+        weights = expecting(weights, np.log(shifts), float(np.log(beyond)))
     # Of all shifts that are no damage, the one that fits best speaks for the null: else a canary that is
     # better than its twins would be as unlikely under it as one that is worse.
     fitted = float((z * design).sum()) / float((design**2).sum())

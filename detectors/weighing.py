@@ -117,14 +117,17 @@ def _weigh_counts(
     pods = _pods(canary)
     past, halves = _known_pairs(quiet, stable, earlier)
     twins = _twins(quiet) if past is None else ()
+    expected = signal.expected_ratio
     live = pairing((x, n), (y, m), (pods, _pods(stable)))
-    log_e, worst, wobble = ratio_log_e(live, past, halves, float(np.log1p(signal.margin_ratio)), twins)
+    log_e, worst, wobble = ratio_log_e(
+        live, past, halves, float(np.log1p(signal.margin_ratio)), twins, expected
+    )
     worst = int(live.at[worst]) if worst >= 0 else -1
     wobbles = wobble / np.maximum(pods, 1)
 
     def against(bound: float, mask: NDArray[np.bool_], times: float = 1.0) -> tuple[float, int]:
         told = np.where(mask, x, 0.0), np.where(mask, n, 0.0)
-        return rate_log_e(told, max(bound, 1e-9), times * wobbles)
+        return rate_log_e(told, max(bound, 1e-9), times * wobbles, expected)
 
     if log_e > 0 and (signal.margin_floor > 0 or level <= 0):
         # The null is the larger of two margins: both must be refuted, so the smaller e-value counts.
@@ -225,6 +228,11 @@ def _weigh_levels(
 
     step = float(np.log((level + margin + offset) / (level + offset))) if is_log else margin
     scale = 1.0 if is_log else max(abs(level), margin, 1e-12)
+    expected = None
+    if signal.expected_ratio is not None:
+        # Of the level with its margin beside it, so that a ratio means something near zero.
+        ratio = signal.expected_ratio
+        expected = float(np.log(ratio)) if is_log else scale * (ratio - 1.0)
     tc, ts, tq = transformed(c), transformed(s), transformed(q)
     pods_c, pods_s = np.isfinite(tc).sum(axis=0), np.isfinite(ts).sum(axis=0)
     mean_c, mean_s = _means(tc), _means(ts)
@@ -234,9 +242,9 @@ def _weigh_levels(
     if earlier is not None and earlier.any() and not earlier.all():
         before = _means(tq[earlier]) - _means(tq[~earlier])
         size = np.sqrt(1.0 / int(earlier.sum()) + 1.0 / int((~earlier).sum()))
-        found = lasting_shift_log_e(before, apart, (float(size), np.sqrt(weight)), step, scale)
+        found = lasting_shift_log_e(before, apart, (float(size), np.sqrt(weight)), step, scale, expected)
     if found is None:
-        found = shift_log_e(apart, weight, step, quiet_noise(transformed(known), scale))
+        found = shift_log_e(apart, weight, step, quiet_noise(transformed(known), scale), expected)
     log_e, worst = found
     alone = np.isfinite(mean_c) & ~np.isfinite(mean_s)
     past = _means(tq)
@@ -247,7 +255,8 @@ def _weigh_levels(
         then = np.isfinite(tq).sum(axis=0)
         fewer = 1.0 / float(pods_c[alone].mean()) + 1.0 / float(then[then > 0].mean())
         pods = 0.0 if is_same else noise.pod_spread * float(np.sqrt(fewer))
-        single = _against_past(np.where(alone, mean_c, np.nan), past, step, scale, noise, pods, drift)
+        apart = np.where(alone, mean_c, np.nan)
+        single = _against_past(apart, past, step, scale, noise, pods, drift, expected)
         log_e = log_mean_pair(log_e, single) if np.isfinite(mean_c - mean_s).any() else single
     reference = np.where(np.isfinite(mean_s), mean_s, np.nanmean(past) if np.isfinite(past).any() else np.nan)
     bad = np.isfinite(mean_c) & (mean_c > reference + step)
@@ -273,6 +282,7 @@ def _against_past(
     noise: Noise,
     pods: float,
     drift: tuple[float, int] | None = None,
+    expected: float | None = None,
 ) -> float:
     """Return the log e-value of a shift against the service's own quiet time.
 
@@ -285,11 +295,12 @@ def _against_past(
         pods: How far the pods of now and of then differ on average, as a deviation; 0 when they are the same.
         drift: How far it was carried on earlier days beyond what was expected, as a log ratio, and how many
             days tell; None where none do.
+        expected: As in `shift_log_e`.
     """
     known = own_past(past, 1.0, scale)
     if known is None:
         apart = alone - np.nanmean(past)
-        return shift_log_e(apart, np.full(len(alone), DRIFT**2), step, noise)[0]
+        return shift_log_e(apart, np.full(len(alone), DRIFT**2), step, noise, expected)[0]
     offset, own = known
     carried = DRIFT * own.noise
     if drift is not None:
@@ -297,7 +308,7 @@ def _against_past(
         square = days * (told * scale) ** 2 + GUESSED_DAYS * carried**2
         carried = float(np.sqrt(square / (days + GUESSED_DAYS)))
     drifting = replace(own, pod_spread=float(np.hypot(carried, pods)))
-    return shift_log_e(alone - offset, np.ones(len(alone)), step, drifting)[0]
+    return shift_log_e(alone - offset, np.ones(len(alone)), step, drifting, expected)[0]
 
 
 def _means(values: Floats) -> Floats:
