@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests.listening import QuietHandler, listening
 
 
 class Answering(Protocol):
@@ -28,7 +28,7 @@ def serving(forge: Answering) -> Iterator[str]:
     """Serve a forge; yield its address."""
     failed: list[BaseException] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
@@ -59,16 +59,7 @@ def serving(forge: Answering) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    forge.address = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with listening(Handler) as address:
+        forge.address = f"http://{address}"
         yield forge.address
-    finally:
-        server.shutdown()
-        server.server_close()
     assert not failed, failed

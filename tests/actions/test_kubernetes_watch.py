@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +15,7 @@ from kubernetes import client
 from actions.kubernetes_api import KubernetesApi
 from actions.kubernetes_resources import PODS, ROLLOUTS
 from actions.kubernetes_watch import MOST_OBJECTS, Changed, Follower, Listed, Lost, Removed
+from tests.listening import QuietHandler, listening
 
 Json = dict[str, Any]
 TORN = "(torn)"
@@ -65,7 +64,7 @@ class Cluster:
 
 @contextmanager
 def served(state: Cluster) -> Iterator[KubernetesApi]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -100,20 +99,10 @@ def served(state: Cluster) -> Iterator[KubernetesApi]:
                 self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
             self.wfile.write(b"0\r\n\r\n")
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    settings = client.Configuration()
-    settings.host = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with listening(Handler) as address:
+        settings = client.Configuration()
+        settings.host = f"http://{address}"
         yield KubernetesApi(settings)
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def name_of(thing: Json) -> str:
@@ -219,25 +208,16 @@ def test_a_type_that_the_cluster_does_not_serve_is_asked_for_again_now_and_then(
 
 @contextmanager
 def served_without_types() -> Iterator[KubernetesApi]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             self.send_response(404)
             self.end_headers()
             self.wfile.write(b"404 page not found\n")
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    settings = client.Configuration()
-    settings.host = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with listening(Handler) as address:
+        settings = client.Configuration()
+        settings.host = f"http://{address}"
         yield KubernetesApi(settings)
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_objects_beyond_what_is_followed_are_counted() -> None:

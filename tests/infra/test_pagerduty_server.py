@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
 
 import pytest
 
@@ -19,6 +16,7 @@ from schemas.replies import Reply
 from schemas.webhook_signatures import check_pagerduty_signature
 from tests.actions.pagerduty_site import ADA, BOB, a_channel
 from tests.actions.slack_stories import a_hold
+from tests.listening import QuietHandler, listening
 
 SECRET = "a secret that nobody guesses"
 
@@ -37,7 +35,7 @@ class Listener:
 def listener() -> Iterator[Listener]:
     told = Listener()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             check_pagerduty_signature(
@@ -48,18 +46,9 @@ def listener() -> Iterator[Listener]:
             self.send_response(told.status)
             self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        told.url = f"http://127.0.0.1:{http.server_port}/v1/webhooks/pagerduty"
-        thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield told
-        finally:
-            http.shutdown()
-            thread.join()
+    with listening(Handler) as address:
+        told.url = f"http://{address}/v1/webhooks/pagerduty"
+        yield told
 
 
 @pytest.fixture

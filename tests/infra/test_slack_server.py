@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -20,6 +18,7 @@ from infra.dev.slack_server import SlackServer
 from schemas.slack_callbacks import read_slack_callback
 from schemas.webhook_signatures import SignatureError, check_slack_signature
 from streams import clock
+from tests.listening import QuietHandler, listening
 
 ROOM = "C0PROD0001"
 CONTRACTS = Path(__file__).parents[3] / "shared" / "contracts" / "slack"
@@ -139,7 +138,7 @@ def test_a_click_over_http_is_signed_and_read(slack: SlackServer) -> None:
     thread = f"{ROOM}/{message['ts']}"
     taken: list[bytes] = []
 
-    class Gateway(BaseHTTPRequestHandler):
+    class Gateway(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             try:
@@ -158,17 +157,10 @@ def test_a_click_over_http_is_signed_and_read(slack: SlackServer) -> None:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Gateway) as http:
-        runner = Thread(target=http.serve_forever, args=(0.05,), daemon=True)
-        runner.start()
-        slack.interactivity_url = f"http://127.0.0.1:{http.server_port}/"
+    with listening(Gateway) as address:
+        slack.interactivity_url = f"http://{address}/"
         assert slack.click(thread, "approve", "U1", times=2) == [200, 200]
         assert slack.deliver(slack.press(thread, "approve", "U1"), age_s=400) == 401
-        http.shutdown()
-        runner.join()
     assert len(taken) == 2
     assert taken[0] != taken[1]
     with pytest.raises(Exception, match="code"):

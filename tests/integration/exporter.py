@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.listening import QuietHandler, listening
 
 COUNT = "http_server_request_duration_seconds_count"
 SUM = "http_server_request_duration_seconds_sum"
@@ -98,25 +99,11 @@ def exporting() -> Iterator[Exporter]:
     """Serve an exporter without instances for the length of a `with` block."""
     found: list[Exporter] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             body = found[0].text().encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.tell(200, body, {"Content-Type": "text/plain; version=0.0.4"})
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.append(Exporter(f"127.0.0.1:{server.server_port}"))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as address:
+        found.append(Exporter(address))
         yield found[0]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

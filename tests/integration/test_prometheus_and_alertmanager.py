@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import itertools
 import json
-import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from streams import clock
 from streams.telemetry_settings import TelemetrySettings
 from tests.integration.installation import GATE, JUDGE, Installation
 from tests.integration.parts import ServerFactory
+from tests.listening import listening
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -83,17 +83,8 @@ def exporting() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Exporter) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join(timeout=60)
+    with listening(Exporter) as address:
+        yield address
 
 
 def test_what_prometheus_writes_is_what_its_own_query_says(

@@ -7,11 +7,9 @@ or one of another type, fails the test.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from datadog_api_client.configuration import Configuration
@@ -23,6 +21,8 @@ from datadog_api_client.model_utils import (
 )
 from datadog_api_client.v2.model.timeseries_formula_query_request import TimeseriesFormulaQueryRequest
 from datadog_api_client.v2.model.timeseries_formula_query_response import TimeseriesFormulaQueryResponse
+
+from tests.listening import QuietHandler, listening
 
 API_KEY, APPLICATION_KEY = "api-key-of-a-test", "application-key-of-a-test"
 
@@ -122,29 +122,13 @@ def datadog() -> Iterator[DatadogSite]:
     """Run a stand-in for the length of a `with` block."""
     found: list[DatadogSite] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             named = {name.lower(): text for name, text in self.headers.items()}
             status, answer = found[0].answer(self.path, named, body)
-            data = json.dumps(answer).encode()
-            self.send_response(status)
-            for name, text in found[0].headers.items():
-                self.send_header(name, text)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.tell(status, json.dumps(answer).encode(), found[0].headers)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.append(DatadogSite(f"http://127.0.0.1:{server.server_port}"))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as address:
+        found.append(DatadogSite(f"http://{address}"))
         yield found[0]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from streams.demo.fault import Fault
 from streams.demo.shop import ROUTE, Shop, handler_of
 from streams.demo.traffic import RATE_MAX, SLOW_SECONDS, Place, Tally, Traffic
+from tests.listening import listening
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -31,15 +31,8 @@ class Measured:
 
 @contextmanager
 def serving(shop: Shop) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(shop))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(handler_of(shop)) as address:
+        yield address
 
 
 def status_of(address: str, path: str) -> int:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from streams import clock
 from streams.doctor import Finding, Health
 from streams.doctor_sources import sources
 from streams.settings import Settings
+from tests.listening import QuietHandler, listening
 
 CART = {"service": "cart", "pod": "a"}
 POLICY = "version: 1\ndefaults: {judge: {lateness: 30s}}\n"
@@ -31,30 +30,16 @@ def prometheus(*labels: dict[str, str], status: int = 200, ahead: timedelta = ti
     good = {"status": "success", "data": {"resultType": "matrix", "result": result}}
     bad = {"status": "error", "errorType": "bad_data", "error": "parse error"}
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            body = json.dumps(good if status == 200 else bad).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.tell(status, json.dumps(good if status == 200 else bad).encode())
 
         def date_time_string(self, *_: object) -> str:
             return format_datetime(clock.now() + ahead, usegmt=True)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Handler) as address:
+        yield f"http://{address}"
 
 
 def look(folder: Path, address: str, policy: str = POLICY) -> list[Finding]:

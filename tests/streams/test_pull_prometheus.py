@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -20,6 +18,7 @@ from streams.pull_asking import Asker
 from streams.pull_http import LARGEST_ANSWER
 from streams.pull_progress import Window
 from streams.pull_sources import Credential, PullQuery, PullSource, SourceKind
+from tests.listening import QuietHandler, listening
 
 CONTRACTS = Path(__file__).parents[3] / "shared" / "contracts" / "prometheus"
 EMPTY = b'{"status":"success","data":{"resultType":"matrix","result":[]}}'
@@ -42,30 +41,15 @@ class Server:
 def serving() -> Iterator[Server]:
     found: list[Server] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             found[0].asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}, form))
-            self.send_response(found[0].status)
-            for name, text in found[0].headers.items():
-                self.send_header(name, text)
-            self.send_header("Content-Length", str(len(found[0].body)))
-            self.end_headers()
-            self.wfile.write(found[0].body)
+            self.tell(found[0].status, found[0].body, found[0].headers)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.append(Server(f"http://127.0.0.1:{server.server_port}"))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as address:
+        found.append(Server(f"http://{address}"))
         yield found[0]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture
