@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.cdevents import read_deploy
-from schemas.cloudevents import write_record
 from schemas.deploying_runs import DeployingRuns
 from schemas.errors import SchemaError
 from schemas.github_deploys import read_github
 from schemas.gitlab_deploys import read_gitlab
 from schemas.keys import EnvironmentName
 from schemas.webhook_deploys import NoDeploy, Told, ToldDeploy, WebhookNames, told_event
+from tests.schemas.bent_deliveries import bent, settle
 
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
 COMMIT = "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"
@@ -418,11 +418,6 @@ def test_the_fields_that_are_read_of_a_run_are_those_that_github_promises(
     assert set(WORKFLOW_RUN["workflow"]) <= set(workflow["required"])
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
 READERS: list[tuple[Callable[[bytes], Told], dict[str, Any]]] = [
     (lambda content: read_github("workflow_run", content, NAMES, RUNS), WORKFLOW_RUN),
     (lambda content: read_github("release", content, NAMES, RUNS), RELEASE),
@@ -431,36 +426,6 @@ READERS: list[tuple[Callable[[bytes], Told], dict[str, Any]]] = [
 each_reader = pytest.mark.parametrize(("read", "message"), READERS, ids=["run", "release", "pipeline"])
 # Drawing is slow on a machine that has much else to do.
 patiently = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
-
-
-@st.composite
-def bent(draw: st.DrawFn, message: dict[str, Any]) -> bytes:
-    """Draw a delivery of which up to three values, also of its first job, were replaced or taken away."""
-    changed = deepcopy(message)
-    for _ in range(draw(st.integers(1, 3))):
-        inner: Any = changed
-        while True:
-            name = draw(st.sampled_from(sorted(inner) if isinstance(inner, dict) else range(len(inner))))
-            if not isinstance(inner[name], dict | list) or not inner[name] or not draw(st.booleans()):
-                break
-            inner = inner[name]
-        if draw(st.booleans()):
-            inner[name] = draw(json_values)
-        else:
-            del inner[name]
-        if not changed:
-            break
-    return json.dumps(changed).encode()
-
-
-def settle(read: Callable[[bytes], Told], content: bytes) -> None:
-    """Read and write what was told; anything but SchemaError fails the test."""
-    with suppress(SchemaError):
-        told = read(content)
-        if isinstance(told, ToldDeploy):
-            event = told_event(told)
-            assert read_deploy(event) is not None
-            write_record(event)
 
 
 @each_reader

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +13,11 @@ from hypothesis import strategies as st
 
 from schemas.argocd_deploys import read_argo_cd
 from schemas.cdevents import read_deploy
-from schemas.cloudevents import write_record
 from schemas.errors import SchemaError
 from schemas.github_deploys import read_github
 from schemas.gitlab_deploys import read_gitlab
 from schemas.webhook_deploys import NoDeploy, Told, ToldDeploy, WebhookNames, told_event
+from tests.schemas.bent_deliveries import bent, json_values, settle
 
 NAMES = WebhookNames()
 
@@ -318,42 +317,6 @@ def test_the_official_example_of_gitlab_is_read(contracts: Callable[[str], Path]
         "staging",
     )
     assert told.at == datetime(2021, 4, 28, 19, 50, tzinfo=UTC)
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-@st.composite
-def bent(draw: st.DrawFn, message: dict[str, Any]) -> bytes:
-    """Draw a delivery of which up to three values were replaced by anything, or taken away."""
-    changed = deepcopy(message)
-    for _ in range(draw(st.integers(1, 3))):
-        inner = changed
-        name = draw(st.sampled_from(sorted(inner)))
-        while isinstance(inner.get(name), dict) and inner[name] and draw(st.booleans()):
-            inner = inner[name]
-            name = draw(st.sampled_from(sorted(inner)))
-        if draw(st.booleans()):
-            inner[name] = draw(json_values)
-        else:
-            inner.pop(name, None)
-        if not changed:
-            break
-    return json.dumps(changed).encode()
-
-
-def settle(read: Callable[[bytes], Told], content: bytes) -> None:
-    """Read and write what was told; anything but SchemaError fails the test."""
-    with suppress(SchemaError):
-        told = read(content)
-        if isinstance(told, ToldDeploy):
-            event = told_event(told)
-            assert read_deploy(event) is not None
-            write_record(event)
 
 
 READERS: list[tuple[Callable[[bytes], Told], dict[str, Any]]] = [
