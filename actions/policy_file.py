@@ -1,7 +1,8 @@
 """The policy file: YAML layers that add up to one rule per environment and service.
 
     version: 1
-    defaults: {judge: {}, gate: {}, signals: [], target: {}, traffic: {}, team: platform}
+    defaults: {judge: {}, gate: {}, signals: [], target: {}, traffic: {}, team: platform,
+               costs: {bad_minute: 2, false_rollback: 500}}
     environments:
       prod: {gate: {rollback: ask}}
     people:
@@ -35,6 +36,7 @@ from schemas.kayenta import KayentaSettings
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.levels import LevelRule
 from schemas.policy import (
+    Costs,
     GateSettings,
     JudgeMethod,
     JudgeSettings,
@@ -53,6 +55,7 @@ _KNOWN_KEYS = {
     "freezes": [field.name for field in fields(FreezeWindow)],
     "approval": [field.name for field in fields(ApprovalSettings)],
     "target": [field.name for field in fields(TargetPattern)],
+    "costs": [field.name for field in fields(Costs)],
     "traffic": [field.name for field in fields(Selector)],
     "levels": [field.name for field in fields(LevelRule)],
     "reading": [field.name for field in fields(Selector)],
@@ -144,6 +147,8 @@ def explain_policy(policy: Policy, environment: EnvironmentName, service: Servic
     ]
     lines.append(f"traffic = {rule.traffic.field} of {rule.traffic.metric}")
     lines.append(f"target = {target.kind} {target.key}")
+    if rule.costs.are_told:
+        lines += _settings("costs", rule.costs)
     lines.append(f"team = {rule.team or 'nobody, unless the deploy event names one'}")
     return "\n".join(lines)
 
@@ -157,7 +162,7 @@ def _bound(signal: Signal) -> str:
     return ""
 
 
-def _settings(title: str, part: JudgeSettings | KayentaSettings | GateSettings) -> list[str]:
+def _settings(title: str, part: JudgeSettings | KayentaSettings | GateSettings | Costs) -> list[str]:
     return [f"{title}.{field.name} = {getattr(part, field.name)}" for field in fields(part)]
 
 

@@ -168,11 +168,34 @@ class TargetPattern:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What errors cost a service, in any one unit; only their ratio counts.
+
+    Attributes:
+        bad_minute: A minute in which a bad release's canary serves its part of the users.
+        false_rollback: A good release that is taken back: whoever looks into it, and what ships later.
+
+    Where either is 0, nobody has said what errors cost, and no budget is learnt from it.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    bad_minute: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    false_rollback: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+
+    @property
+    def are_told(self) -> bool:
+        """Return whether both are known."""
+        return self.bad_minute > 0 and self.false_rollback > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What holds for the services and environments that it is given to.
 
     Attributes:
         team: Who owns the services, for releases whose event names nobody; "" for nobody.
+        costs: What errors cost, which a learnt budget goes by. It is never larger than `judge.alpha`.
     """
 
     __pydantic_config__ = _STRICT
@@ -184,6 +207,7 @@ class Rule:
     target: TargetPattern = field(default_factory=TargetPattern)
     levels: tuple[LevelRule, ...] = field(default_factory=default_levels)
     team: str = ""
+    costs: Costs = field(default_factory=Costs)
 
     def __post_init__(self) -> None:
         if len(self.team) > LONGEST_TEAM or not self.team.isprintable():

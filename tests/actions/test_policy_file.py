@@ -231,3 +231,15 @@ def test_a_team_is_named_in_any_layer_and_the_nearest_counts() -> None:
     assert policy.rule(EnvironmentName("prod"), ServiceName("stock"))[1].team == "platform"
     with pytest.raises(PolicyFileError, match="team"):
         parse_policy("{version: 1, defaults: {team: {name: platform}}}")
+
+
+def test_costs_are_told_in_any_layer_and_shown_where_they_are() -> None:
+    text = "{version: 1, services: {cart: {costs: {bad_minute: 2, false_rollback: 500}}}}"
+    policy = parse_policy(text)
+    cart, stock = (
+        policy.rule(EnvironmentName("prod"), ServiceName(name))[1].costs for name in ("cart", "stock")
+    )
+    assert (cart.bad_minute, cart.false_rollback, cart.are_told, stock.are_told) == (2.0, 500.0, True, False)
+    assert "costs.false_rollback = 500" in explain_policy(policy, PROD, CART)
+    with pytest.raises(PolicyFileError, match="bad_minute"):
+        parse_policy("{version: 1, defaults: {costs: {bad_minute: -1}}}")
