@@ -16,14 +16,11 @@ from actions.gate_words import answer_in_vain, hold_changed, hold_denied, once, 
 from actions.guardrails import stop
 from schemas.approvals import Asked, HoldChange, Person, includes, person_behind
 from schemas.keys import derived_id
-from schemas.labels import Label, LabelKind, Labelled, LabelSource
+from schemas.labels import TRUST, Label, LabelKind, Labelled, LabelSource
 from schemas.observations import Answer, Approval
 from schemas.orders import Decision, Guard, Playbook
 
 _CHAT = ("pagerduty", "slack")
-
-_TRUST = 0.8
-"""How likely a human's answer names the release rightly: a guess, until labels disagree often enough."""
 
 
 def answer(
@@ -185,7 +182,7 @@ def _label(
             by=who,
             at=now,
             about=held.id,
-            trust=_TRUST,
+            trust=TRUST[source].trust,
             why=approval.why,
         )
     )

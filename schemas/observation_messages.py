@@ -10,7 +10,7 @@ from schemas.errors import SchemaError
 from schemas.explanations import Explained
 from schemas.instruments import InstrumentChanged
 from schemas.keys import service_key
-from schemas.labels import Labelled
+from schemas.labels import HarmTold, Labelled
 from schemas.models import ModelChanged
 from schemas.observations import (
     AnomalySeen,
@@ -68,6 +68,7 @@ OBSERVATION_KINDS: dict[str, type[Any]] = {
     "instrument-changed": InstrumentChanged,
     "smoke-tested": SmokeTested,
     "labelled": Labelled,
+    "harm-told": HarmTold,
     "explained": Explained,
     "model-changed": ModelChanged,
 }
@@ -129,6 +130,7 @@ def expected_key(body: Body) -> tuple[str, ...] | None:
             | TemplateSeen()
             | OneWaySeen()
             | SmokeTested()
+            | HarmTold()
         ):
             return (body.environment,)
         case Labelled(label=label):

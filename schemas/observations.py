@@ -10,7 +10,7 @@ from schemas.failures import Failure
 from schemas.instruments import InstrumentChanged
 from schemas.judgements import Anomaly, Recovery, Suspicion, Verdict
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, TemplateHash
-from schemas.labels import Labelled
+from schemas.labels import HarmTold, Labelled
 from schemas.models import ModelChanged
 from schemas.orders import Outcome
 from schemas.policy import Policy
@@ -293,6 +293,7 @@ Body = (
     | InstrumentChanged
     | SmokeTested
     | Labelled
+    | HarmTold
     | Explained
     | ModelChanged
 )

@@ -19,7 +19,7 @@ from schemas.effects import Effect, Said
 from schemas.explanations import Explained
 from schemas.instruments import InstrumentChanged
 from schemas.keys import EnvironmentName, ServiceName
-from schemas.labels import Labelled
+from schemas.labels import HarmTold, Labelled
 from schemas.models import ModelChanged, ModelFamily, ModelStage
 from schemas.observations import (
     AnomalySeen,
@@ -47,7 +47,7 @@ from schemas.policy import Policy, Rule, default_policy
 from schemas.profiles import Profile, adjusted
 from schemas.samples import SampleBatch
 from schemas.smoke_tests import SmokeTested
-from streams import environment_engine, service_engine
+from streams import environment_engine, environment_labels, service_engine
 from streams.environment_engine import EnvironmentState, new_environment
 from streams.service_engine import ServiceState, new_service
 
@@ -185,6 +185,7 @@ class Engine:
                 | OneWaySeen()
                 | SmokeTested()
                 | Labelled()
+                | HarmTold()
                 | Explained()
             ):
                 return ((key, item) for item in self._at_environment(key, body))
@@ -270,6 +271,7 @@ class Engine:
         | OneWaySeen
         | SmokeTested
         | Labelled
+        | HarmTold
         | Explained,
     ) -> Iterable[Said]:
         state = self._environment(key)
@@ -278,8 +280,7 @@ class Engine:
             case ReleaseOpened():
                 return environment_engine.release_opened(state, body, self._time(body.release.started_at))
             case ReleaseClosed():
-                environment_engine.release_closed(state, body)
-                return ()
+                return environment_engine.release_closed(state, body, self._time(body.at))
             case VerdictReached():
                 now = self._time(body.verdict.at)
                 return environment_engine.verdict_reached(state, body, policy, settings, now)
@@ -311,7 +312,11 @@ class Engine:
                 return ()
             case SmokeTested():
                 return environment_engine.smoke_tested(state, body, self._time(body.at))
-            case Labelled() | Explained():
+            case Labelled():
+                return environment_labels.labelled(state.labels, body)
+            case HarmTold():
+                return environment_labels.harm_told(state.labels, body, self._time(body.at))
+            case Explained():
                 return (body,)
             case _:
                 assert_never(body)

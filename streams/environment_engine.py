@@ -42,7 +42,8 @@ from schemas.playbooks import PlaybookSpec
 from schemas.policy import Policy, Rule
 from schemas.releases import Release
 from schemas.smoke_tests import SmokeTested, Stages
-from streams import environment_failures, environment_stages
+from streams import environment_failures, environment_labels, environment_stages
+from streams.environment_labels import LabelState
 
 _NOBODY = Ranking(suspects=(), is_clear=True, why="nothing is blamed")
 
@@ -93,6 +94,7 @@ class EnvironmentState:
         damages: Damage at services without a release, as it was told.
         remedies: Failures that were seen, and what is done about them.
         smoke: Newest smoke tests by service and version.
+        labels: What is remembered so that labels find their release.
     """
 
     environment: EnvironmentName
@@ -104,6 +106,7 @@ class EnvironmentState:
     damages: list[Damage] = field(default_factory=list)
     remedies: RemedyState = field(default_factory=RemedyState)
     smoke: dict[str, SmokeTested] = field(default_factory=dict)
+    labels: LabelState = field(default_factory=LabelState)
 
     @property
     def is_waiting(self) -> bool:
@@ -127,6 +130,7 @@ def new_environment(environment: EnvironmentName) -> EnvironmentState:
 def release_opened(state: EnvironmentState, event: ReleaseOpened, now: datetime) -> Iterator[Said]:
     """Take in a release: from now on it can be blamed; questions about its predecessor are withdrawn."""
     release = event.release
+    environment_labels.opened(state.labels, release)
     if release.id in state.candidates:
         return
     for earlier in state.candidates.values():
@@ -145,11 +149,12 @@ def release_opened(state: EnvironmentState, event: ReleaseOpened, now: datetime)
     state.candidates[release.id] = Candidate(release=release, suspicion=quiet)
 
 
-def release_closed(state: EnvironmentState, event: ReleaseClosed) -> None:
+def release_closed(state: EnvironmentState, event: ReleaseClosed, now: datetime) -> Iterator[Said]:
     """Take in that a release is no longer watched; it stays weighable for a while."""
     candidate = state.candidates.get(event.release)
     if candidate is not None and candidate.closed_at is None:
         candidate.closed_at = event.at
+    yield from environment_labels.closed(state.labels, event, now)
 
 
 def verdict_reached(
@@ -166,6 +171,7 @@ def verdict_reached(
     was_healthy = candidate.verdict is not None and candidate.verdict.is_final and not was_harmful
     candidate.release, candidate.suspicion, candidate.verdict = event.release, event.suspicion, event.verdict
     verdict = event.verdict
+    environment_labels.judged(state.labels, event.release, verdict)
     if verdict.kind is VerdictKind.HEALTHY and verdict.is_final:
         # Its aftercare is no reason to wait for its evidence when another release turns bad.
         candidate.closed_at = candidate.closed_at or now
@@ -272,6 +278,8 @@ def outcome_reported(
     candidate = state.candidates.get(outcome.release)
     if candidate is not None and outcome.command_kind in _TAKES_BACK:
         is_done = outcome.kind in (OutcomeKind.DONE, OutcomeKind.ALREADY_DONE)
+        if is_done:
+            environment_labels.undone(state.labels, outcome.release, outcome.at)
         candidate.undone_at = (candidate.undone_at or outcome.started_at) if is_done else None
 
 
@@ -282,6 +290,7 @@ def failure_seen(
     _, rule = policy.rule(state.environment, event.failure.service)
     event = environment_failures.placed(event, rule)
     yield from environment_failures.failure_seen(state.remedies, event, now)
+    yield from environment_labels.alerted(state.labels, event.failure, now)
 
 
 def failure_cleared(state: EnvironmentState, event: FailureCleared, now: datetime) -> Iterator[Said]:
@@ -300,8 +309,9 @@ def one_way_seen(state: EnvironmentState, event: OneWaySeen) -> None:
 
 
 def recovery_judged(state: EnvironmentState, event: RecoveryJudged, now: datetime) -> Iterator[Said]:
-    """Page when an action did not help."""
+    """Page when an action did not help; what became of the service says what the release was."""
     recovery: Recovery = event.recovery
+    yield from environment_labels.recovered(state.labels, recovery, now)
     goes_on = recovery_of(state.remedies, recovery)
     if recovery.kind is RecoveryKind.RECOVERED or goes_on:
         return
