@@ -25,7 +25,19 @@ class Role(StrEnum):
 
 def add_commands(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (up, worker, executor, watcher, puller, journal, notifier, gateway, doctor, topics):
+    for command in (
+        up,
+        worker,
+        executor,
+        watcher,
+        puller,
+        journal,
+        archive,
+        notifier,
+        gateway,
+        doctor,
+        topics,
+    ):
         app.command()(command)
 
 
@@ -94,6 +106,16 @@ def journal() -> None:
     from streams.journal_service import run_journal
 
     run_journal(connected(read_settings()), stop_flag())
+
+
+def archive() -> None:
+    """Run the archive: keep the ordered log in Parquet files for longer than Kafka does."""
+    from streams.archive_service import run_archive
+
+    settings = connected(read_settings())
+    if not settings.archive.keep:
+        raise SettingsError("SUTURE_ARCHIVE_KEEP is 0, expected a time such as 90d")
+    run_archive(settings, stop_flag())
 
 
 def notifier(

@@ -5,7 +5,6 @@ The one door to kafka-python. Everything here blocks; an event loop calls it in 
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 from kafka import (
@@ -22,6 +21,7 @@ from kafka.partitioner import murmur2
 
 from schemas.envelopes import Message
 from schemas.errors import SutureError
+from schemas.records import Record as Record
 from schemas.topics import PARTITIONS, TOPICS, Topic, TopicSpec, topic_name
 
 _FETCH_BYTES = 16 * 1024 * 1024
@@ -31,19 +31,6 @@ _TOPICS_SHOW_SECONDS = 30
 
 class LogError(SutureError):
     """Kafka cannot be reached or refuses: try again later, or tell the operator."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One entry of a topic as it was read."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-    timestamp_ms: int = 0
 
 
 def create_topics(bootstrap: str, prefix: str, replication: int = 1) -> list[str]:
@@ -212,6 +199,27 @@ def end_offsets(bootstrap: str, topics: Sequence[str]) -> dict[tuple[str, int], 
             for partition in sorted(consumer.partitions_for_topic(topic) or ())
         ]
         return {(place.topic, place.partition): end for place, end in consumer.end_offsets(places).items()}
+    except KafkaError as error:
+        raise LogError(_unreachable(bootstrap, error)) from error
+    finally:
+        consumer.close()
+
+
+def held_offsets(bootstrap: str, topics: Sequence[str]) -> dict[tuple[str, int], tuple[int, int]]:
+    """Return the first offset that each partition of the topics still holds, and the one behind its last.
+
+    Raises:
+        LogError: the broker cannot be reached.
+    """
+    consumer = _consumer(bootstrap)
+    try:
+        places = [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
+        beginnings, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
+        return {(place.topic, place.partition): (beginnings[place], ends[place]) for place in places}
     except KafkaError as error:
         raise LogError(_unreachable(bootstrap, error)) from error
     finally:

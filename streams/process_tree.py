@@ -168,7 +168,8 @@ def parts_of(settings: Settings) -> Mapping[str, list[str]]:
     watcher = {"watcher": ["watcher"]} if settings.watch else {}
     notifier = {"notifier": ["notifier"]} if configured_sinks(settings) else {}
     puller = {"puller": ["puller"]} if settings.pull else {}
-    return {**PARTS, **watcher, **puller, **notifier}
+    archive = {"archive": ["archive"]} if settings.archive.keep else {}
+    return {**PARTS, **archive, **watcher, **puller, **notifier}
 
 
 def with_secrets(settings: Settings) -> Settings:

@@ -11,6 +11,7 @@ from schemas.keys import EnvironmentName
 from schemas.names import environment_name
 from streams.access_settings import AccessSettings, read_access_settings
 from streams.approval_settings import ApprovalPace, read_approval_pace
+from streams.archive_settings import ArchiveSettings, archive_variables, read_archive_settings
 from streams.explainer_settings import ExplainerSettings, read_explainer_settings
 from streams.gitops_settings import GitOpsSettings, read_gitops_settings
 from streams.notifier_settings import NotifierSettings, read_notifier_settings
@@ -68,6 +69,7 @@ class Settings:
         approvals: How patiently, on whichever channel.
         pagerduty: Where people are asked and called in PagerDuty.
         explainer: Which language model puts questions into words, if any.
+        archive: How long the ordered log is kept outside of Kafka.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
         gateway: Address of a gateway, for those who ask it for verdicts. `SUTURE_GATEWAY`.
         instance: A name that this process keeps over restarts and shares with no other, such as a
@@ -106,6 +108,7 @@ class Settings:
     approvals: ApprovalPace = field(default_factory=ApprovalPace)
     pagerduty: PagerDutySettings = field(default_factory=PagerDutySettings)
     explainer: ExplainerSettings = field(default_factory=ExplainerSettings)
+    archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     listen: str = "127.0.0.1:4318"
     gateway: str = "http://127.0.0.1:4318"
     instance: str = ""
@@ -119,6 +122,11 @@ class Settings:
     def journal(self) -> Path:
         """Return the journal's folder."""
         return self.data / "journal"
+
+    @property
+    def archive_folder(self) -> Path:
+        """Return the archive's folder."""
+        return self.data / "archive"
 
     @property
     def runs(self) -> Path:
@@ -182,6 +190,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         approvals=read_approval_pace(given),
         pagerduty=read_pagerduty_settings(given),
         explainer=read_explainer_settings(given),
+        archive=read_archive_settings(given),
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
         gateway=text("SUTURE_GATEWAY", "http://127.0.0.1:4318"),
         parent=_whole(given, "SUTURE_PARENT", 0),
@@ -219,6 +228,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_GATEWAY": settings.gateway,
         "SUTURE_INSTANCE": settings.instance,
         **variables_of(settings.telemetry),
+        **archive_variables(settings.archive),
     }
     return {name: value for name, value in variables.items() if value}
 
