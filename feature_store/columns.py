@@ -87,4 +87,6 @@ COLUMNS = (
     Column("body", _TEXT, "the whole effect as JSON"),
     Column("team", _TEXT, "release_opened: who owns the service; empty when nobody said"),
     Column("committed_at", _INSTANT, "release_opened: when the version's newest commit was made"),
+    Column("code", _TEXT, "digest of the code that said it; null before it was written down"),
+    Column("cause_digest", _TEXT, "SHA-256 of the observation that caused it"),
 )

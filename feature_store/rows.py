@@ -7,6 +7,7 @@ from feature_store.kinds import Kind
 from schemas.approvals import HoldChanged
 from schemas.codec import to_json
 from schemas.effect_messages import said_id
+from schemas.effect_proofs import ProvenEffect
 from schemas.effects import Effect, Said
 from schemas.explanations import Explained
 from schemas.judgements import Anomaly, Evidence, Recovery
@@ -53,7 +54,15 @@ def row_of(log_partition: int, log_offset: int, effect: Effect) -> Row:
         "log_partition": log_partition,
         "log_offset": log_offset,
         "body": to_json(effect.said).decode(),
+        **_proof_of(effect),
     }
+
+
+def _proof_of(effect: Effect) -> Row:
+    """Return which code said an effect, and of which bytes; nothing where its message did not say."""
+    if isinstance(effect, ProvenEffect):
+        return {"code": effect.code, "cause_digest": effect.cause_digest}
+    return {}
 
 
 def _place_of(key: str) -> Row:

@@ -108,6 +108,10 @@ TOPICS: tuple[TopicSpec, ...] = (
         key="key of the state that said it",
         value="CloudEvents JSON; the partition is that of the cause, so one partition's causes rise",
         retention_ms=30 * _DAY_MS,
+        headers=(
+            ("suture-code", "digest of the code that said it"),
+            ("suture-cause", "SHA-256 of the observation that caused it: key, value and headers"),
+        ),
     ),
     TopicSpec(topic=Topic.VERDICTS, key="release", value="CloudEvents JSON: Verdict", is_public=True),
     TopicSpec(

@@ -10,6 +10,7 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn
@@ -20,6 +21,7 @@ from faust.exceptions import ProducerSendError
 from actions.errors import SignatureError
 from actions.signing import KeyRing
 from schemas.codec import digest
+from schemas.effect_proofs import proof_headers
 from schemas.envelopes import SIGNATURE_HEADER, Message
 from schemas.errors import SchemaError
 from schemas.observation_messages import observation_message
@@ -28,6 +30,7 @@ from schemas.order_messages import command_message
 from schemas.policy import Policy
 from schemas.topics import Topic, topic_name
 from streams import clock
+from streams.code_version import code_digest
 from streams.ingest import dead_letter, ingest
 from streams.kafka_log import MAX_REQUEST_BYTES, LogError, RangeReader, Record
 from streams.routing import commands_from, messages_from
@@ -211,11 +214,15 @@ class OrderedShell:
         if step.refused is not None:
             letter = dead_letter(self._topic, step.refused.record, step.refused.reason)
             sent.append(await self._outbox.send(letter, cause))
+        proof = proof_headers(code_digest(), step.record) if step.effects else ()
         for effect in step.effects:
             for message in messages_from(effect):
-                # Effects stand in the partition of their cause, so that causes rise along it.
-                partition = step.record.partition if message.topic is Topic.EFFECTS else None
-                sent.append(await self._outbox.send(message, cause, partition))
+                if message.topic is Topic.EFFECTS:
+                    # In the partition of their cause, so that causes rise along it.
+                    proven = replace(message, headers=(*message.headers, *proof))
+                    sent.append(await self._outbox.send(proven, cause, step.record.partition))
+                else:
+                    sent.append(await self._outbox.send(message, cause))
             for command in commands_from(effect):
                 if self._keys is None:
                     # An executor would refuse it. The gate pages when no outcome comes.

@@ -6,6 +6,7 @@ from threading import Event
 
 from feature_store.journal import FlushLimits, Journal
 from schemas.effect_messages import read_effect
+from schemas.effect_proofs import with_proof
 from schemas.effects import Effect
 from schemas.errors import SchemaError
 from schemas.topics import Topic, topic_name
@@ -73,7 +74,7 @@ def _append(
     has_letters = False
     for record in records:
         try:
-            effect = read_effect(record.value)
+            effect = with_proof(read_effect(record.value), record.headers)
         except SchemaError as error:
             writer.send(dead_letter(Topic.EFFECTS, record, str(error)))
             refused.setdefault(record.partition, []).append(record.offset)
