@@ -34,6 +34,14 @@ VIEWS = (
     "failures",
     "incidents",
     "releases",
+    "truths",
+    "deployments",
+    "dora",
+    "phases",
+    "false_rollbacks",
+    "misses",
+    "waits",
+    "calibration",
 )
 """Views by file name, each after those that it reads; `effects` comes before them all."""
 

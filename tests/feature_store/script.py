@@ -22,6 +22,7 @@ from schemas.keys import (
     derived_id,
     release_id,
 )
+from schemas.labels import Label, Labelled, LabelKind, LabelSource
 from schemas.observations import (
     Answer,
     Approval,
@@ -78,12 +79,18 @@ class Script:
         environment: str = "prod",
         first_offset: int = 100,
         start: datetime = START,
+        team: str = "",
+        committed_at: datetime | None = None,
+        is_rollback: bool = False,
     ) -> None:
         self.environment = EnvironmentName(environment)
         self.service = ServiceName(service)
         self.version = version
         self.release: ReleaseId = release_id(self.environment, self.service, version, "ci", "7")
         self.start = start
+        self.team = team
+        self.committed_at = committed_at
+        self.is_rollback = is_rollback
         self.effects: list[Effect] = []
         self._offset = first_offset
         self._verdicts = 0
@@ -380,6 +387,32 @@ class Script:
             ReleaseClosed(release=self.release, environment=self.environment, at=self.at(minute), why=why)
         )
 
+    def labelled(
+        self,
+        kind: LabelKind,
+        source: LabelSource,
+        *,
+        trust: float,
+        minute: float = 60,
+        by: str = "ada via cli",
+    ) -> "Script":
+        return self._say(
+            Labelled(
+                label=Label(
+                    id=derived_id("label", self.release, source, by, str(minute)),
+                    release=self.release,
+                    environment=self.environment,
+                    service=self.service,
+                    kind=kind,
+                    source=source,
+                    by=by,
+                    at=self.at(minute),
+                    about=self.release,
+                    trust=trust,
+                )
+            )
+        )
+
     def at(self, minute: float) -> datetime:
         return self.start + timedelta(minutes=minute)
 
@@ -404,6 +437,9 @@ class Script:
             target=self._target(),
             commit="9a1c3f0",
             event="ci 7",
+            team=self.team,
+            committed_at=self.committed_at,
+            is_rollback=self.is_rollback,
         )
 
     def _target(self) -> Target:
