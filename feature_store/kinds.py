@@ -24,6 +24,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Page
+from schemas.quality import BuildAssessed
 from schemas.smoke_tests import SmokeTested
 
 
@@ -54,6 +55,7 @@ class Kind(StrEnum):
     LABELLED = "labelled"
     EXPLAINED = "explained"
     MODEL = "model"
+    BUILD_ASSESSED = "build_assessed"
 
 
 def type_of(kind: Kind) -> type[Said]:
@@ -110,6 +112,8 @@ def type_of(kind: Kind) -> type[Said]:
             return Explained
         case Kind.MODEL:
             return ModelChanged
+        case Kind.BUILD_ASSESSED:
+            return BuildAssessed
         case _:
             assert_never(kind)
 

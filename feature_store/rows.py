@@ -28,6 +28,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Page
+from schemas.quality import BuildAssessed
 from schemas.smoke_tests import SmokeTested
 
 Cell = str | int | float | bool | datetime | None
@@ -86,7 +87,7 @@ def _cells(said: Said) -> tuple[Kind, Row]:
             return _answer_cells(said)
         case FailureSeen() | FailureCleared():
             return _failure_cells(said)
-        case HoldChanged() | SmokeTested() | Labelled() | Explained():
+        case HoldChanged() | SmokeTested() | Labelled() | Explained() | BuildAssessed():
             return _afterword_cells(said)
         case _:
             assert_never(said)
@@ -307,8 +308,20 @@ def _failure_cells(said: FailureSeen | FailureCleared) -> tuple[Kind, Row]:
             assert_never(said)
 
 
-def _afterword_cells(said: HoldChanged | SmokeTested | Labelled | Explained) -> tuple[Kind, Row]:
+def _afterword_cells(
+    said: HoldChanged | SmokeTested | Labelled | Explained | BuildAssessed,
+) -> tuple[Kind, Row]:
     match said:
+        case BuildAssessed():
+            return Kind.BUILD_ASSESSED, {
+                "happened_at": said.at,
+                "environment": said.environment,
+                "service": said.service,
+                "version": said.version,
+                "about": said.model,
+                "answer": said.outcome.value,
+                "answered_by": said.author,
+            }
         case HoldChanged():
             return Kind.HOLD_CHANGED, {
                 "happened_at": said.at,

@@ -27,6 +27,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Page
+from schemas.quality import BuildAssessed
 from schemas.smoke_tests import SmokeTested
 
 _SUMMARY = 50
@@ -93,7 +94,7 @@ def _event(said: Said) -> str:
             return f"denied: {words(said.guard)}"
         case Approval():
             return f"{said.by} answered: {said.answer}"
-        case HoldChanged() | SmokeTested() | Labelled() | Explained():
+        case HoldChanged() | SmokeTested() | Labelled() | Explained() | BuildAssessed():
             return _afterword(said)
         case Command():
             template = f" to template {said.template}" if said.template else ""
@@ -107,8 +108,11 @@ def _event(said: Said) -> str:
             assert_never(said)
 
 
-def _afterword(said: HoldChanged | SmokeTested | Labelled | Explained) -> str:
+def _afterword(said: HoldChanged | SmokeTested | Labelled | Explained | BuildAssessed) -> str:
     match said:
+        case BuildAssessed():
+            chance = f"to be taken back with probability {said.failure_chance:.2f}"
+            return f"the gate before the deploy: {said.outcome}, {chance}"
         case HoldChanged():
             return f"question {words(said.change)}, by {said.by}"
         case SmokeTested():

@@ -34,6 +34,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Outcome, Page
+from schemas.quality import BuildAssessed
 from schemas.replies import Reply
 from schemas.reports import BUILD_REPORT_TYPE, BuildReported
 from schemas.smoke_tests import SmokeTested
@@ -81,6 +82,7 @@ _ON_TOPIC: dict[Topic, tuple[type[Any], ...]] = {
         Labelled,
         Explained,
         ModelChanged,
+        BuildAssessed,
     ),
     Topic.CALLBACKS: (Reply,),
 }

@@ -28,6 +28,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Page
+from schemas.quality import BuildAssessed
 from schemas.smoke_tests import SmokeTested
 from schemas.topics import Topic
 
@@ -56,6 +57,7 @@ EFFECT_TYPES: dict[str, type[Any]] = {
     "dev.suture.settings.v1": SettingsChanged,
     "dev.suture.hold_changed.v1": HoldChanged,
     "dev.suture.smoke_tested.v1": SmokeTested,
+    "dev.suture.build_assessed.v1": BuildAssessed,
     "dev.suture.labelled.v1": Labelled,
     "dev.suture.explained.v1": Explained,
     "dev.suture.model.v1": ModelChanged,
@@ -192,6 +194,8 @@ def said_id(said: Said) -> str:
             return derived_id("settings", said.digest, iso(said.at))
         case SmokeTested():
             return derived_id("smoke_tested", said.environment, said.service, said.version, iso(said.at))
+        case BuildAssessed():
+            return derived_id("build_assessed", said.environment, said.service, said.version, iso(said.at))
         case Labelled(label=label):
             return label.id
         case Explained(explanation=explanation):

@@ -22,6 +22,7 @@ from schemas.observations import (
     VerdictReached,
 )
 from schemas.orders import Command, Decision, Denied, Held, Page
+from schemas.quality import BuildAssessed
 from schemas.smoke_tests import SmokeTested
 
 Said = (
@@ -46,6 +47,7 @@ Said = (
     | SettingsChanged
     | HoldChanged
     | SmokeTested
+    | BuildAssessed
     | Labelled
     | Explained
     | ModelChanged

@@ -7,6 +7,7 @@ from math import isfinite
 from pydantic import AwareDatetime
 
 from schemas.profiles import Profile
+from schemas.risk_models import RiskModel
 
 
 class ModelFamily(StrEnum):
@@ -73,6 +74,8 @@ class ModelChanged:
         by: Who: the learner, or a human by name and channel.
         profile: Of the family JUDGE: the challenger's or champion's; for RETIRED what is used from here on,
             None for the rules as they stand.
+        risk: Of the family RISK, likewise: the challenger's or champion's; for RETIRED what is used from here
+            on, None for the shipped prior.
     """
 
     card: ModelCard
@@ -81,3 +84,4 @@ class ModelChanged:
     why: str
     by: str = "learner"
     profile: Profile | None = None
+    risk: RiskModel | None = None

@@ -37,6 +37,7 @@ from schemas.observations import (
     Tick,
     VerdictReached,
 )
+from schemas.quality import BuildAssessed
 from schemas.samples import SampleBatch
 from schemas.smoke_tests import SmokeTested
 from schemas.topics import Topic
@@ -67,6 +68,7 @@ OBSERVATION_KINDS: dict[str, type[Any]] = {
     "one-way-seen": OneWaySeen,
     "instrument-changed": InstrumentChanged,
     "smoke-tested": SmokeTested,
+    "build-assessed": BuildAssessed,
     "labelled": Labelled,
     "harm-told": HarmTold,
     "explained": Explained,
@@ -130,6 +132,7 @@ def expected_key(body: Body) -> tuple[str, ...] | None:
             | TemplateSeen()
             | OneWaySeen()
             | SmokeTested()
+            | BuildAssessed()
             | HarmTold()
         ):
             return (body.environment,)

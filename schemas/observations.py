@@ -14,6 +14,7 @@ from schemas.labels import HarmTold, Labelled
 from schemas.models import ModelChanged
 from schemas.orders import Outcome
 from schemas.policy import Policy
+from schemas.quality import BuildAssessed
 from schemas.releases import Release, Target
 from schemas.samples import SampleBatch
 from schemas.smoke_tests import SmokeTested
@@ -292,6 +293,7 @@ Body = (
     | OneWaySeen
     | InstrumentChanged
     | SmokeTested
+    | BuildAssessed
     | Labelled
     | HarmTold
     | Explained

@@ -84,6 +84,7 @@ class GateResult:
         reasons: Why it is not a pass, strongest first; why it is one otherwise.
         compared_with: Versions it was compared with, newest first.
         settings: Digest of weights, limits and objectives.
+        risk_model: Id of the model that the chance is by; "" for the shipped prior.
     """
 
     service: ServiceName
@@ -99,6 +100,35 @@ class GateResult:
     objectives: tuple[ObjectiveResult, ...] = ()
     compared_with: tuple[str, ...] = ()
     settings: str = ""
+    risk_model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildAssessed:
+    """The gate said something of a build: told to its environment, for the log. A later one replaces it.
+
+    Attributes:
+        failure_chance: Chance that the release will have to be taken back, in (0, 1).
+        model: Id of the model that says so; "" for the shipped prior.
+        indicators: What is known of the build and its change, by name.
+        author: Who wrote the change, as the pipeline names them; or "".
+    """
+
+    environment: EnvironmentName
+    service: ServiceName
+    version: str
+    at: AwareDatetime
+    outcome: GateOutcome
+    score: float | None
+    failure_chance: float
+    model: str = ""
+    indicators: tuple[Indicator, ...] = ()
+    commit: str = ""
+    author: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.version or not 0.0 < self.failure_chance < 1.0:
+            raise ValueError("an assessment names no version or no chance in (0, 1), expected both")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

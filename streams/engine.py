@@ -45,6 +45,7 @@ from schemas.observations import (
 )
 from schemas.policy import Policy, Rule, default_policy
 from schemas.profiles import Profile, adjusted
+from schemas.quality import BuildAssessed
 from schemas.samples import SampleBatch
 from schemas.smoke_tests import SmokeTested
 from streams import environment_engine, environment_labels, service_engine
@@ -184,6 +185,7 @@ class Engine:
                 | TemplateSeen()
                 | OneWaySeen()
                 | SmokeTested()
+                | BuildAssessed()
                 | Labelled()
                 | HarmTold()
                 | Explained()
@@ -270,6 +272,7 @@ class Engine:
         | TemplateSeen
         | OneWaySeen
         | SmokeTested
+        | BuildAssessed
         | Labelled
         | HarmTold
         | Explained,
@@ -316,7 +319,7 @@ class Engine:
                 return environment_labels.labelled(state.labels, body)
             case HarmTold():
                 return environment_labels.harm_told(state.labels, body, self._time(body.at))
-            case Explained():
+            case Explained() | BuildAssessed():
                 return (body,)
             case _:
                 assert_never(body)

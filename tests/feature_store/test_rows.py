@@ -26,6 +26,8 @@ from schemas.observations import (
     SuspicionChanged,
 )
 from schemas.policy import default_policy
+from schemas.quality import BuildAssessed, GateOutcome
+from schemas.reports import Indicator
 from schemas.smoke_tests import SmokeTested
 from tests.feature_store import stories
 from tests.feature_store.script import START, Script
@@ -118,6 +120,19 @@ def everything() -> list[Said]:
             )
         ),
     ]
+    afterwards.append(
+        BuildAssessed(
+            environment=script.environment,
+            service=script.service,
+            version=script.version,
+            at=START,
+            outcome=GateOutcome.WARN,
+            score=84.0,
+            failure_chance=0.31,
+            indicators=(Indicator(name="change_lines", value=340.0),),
+            author="ada",
+        )
+    )
     failing = Script().failure(FailurePattern.CRASH_LOOP, minute=2)
     failing.failure_cleared(FailurePattern.CRASH_LOOP, minute=3)
     told = [stories.held_and_approved(), stories.rejected(), stories.promoted(), failing]
