@@ -22,7 +22,7 @@ from schemas.keys import (
     derived_id,
     release_id,
 )
-from schemas.labels import Label, Labelled, LabelKind, LabelSource
+from schemas.labels import Label, LabelKind, Labelled, LabelSource
 from schemas.observations import (
     Answer,
     Approval,

@@ -1,4 +1,4 @@
-"""Views of how changes flow: DORA's measures, where an incident's time went, and what labels say of it all."""
+"""Views of how changes flow: DORA's measures, where an incident's time went, and what labels say of it."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +9,7 @@ import pytest
 from feature_store.views import connect
 from schemas.approvals import HoldChange
 from schemas.effects import Effect
+from schemas.judgements import RecoveryKind
 from schemas.labels import LabelKind, LabelSource
 from schemas.observations import Answer
 from schemas.orders import CommandKind, Guard, OutcomeKind, Playbook
@@ -48,7 +49,7 @@ def undone(script: Script, *, recovered: float | None = 10) -> Script:
     script.command(UNDO, minute=8).outcome(UNDO, OutcomeKind.DONE, "done", minute=9)
     if recovered is not None:
         script.recovery(
-            stories.RecoveryKind.RECOVERED,
+            RecoveryKind.RECOVERED,
             "errors back",
             minute=12,
             first_bad=5,
@@ -137,18 +138,12 @@ def test_time_is_split_by_phase_and_the_phases_add_up(tmp_path: Path) -> None:
     script.hold_changed(HoldChange.GRANTED, "approved by ada", minute=10, by="ada via slack")
     script.command(UNDO, minute=10.5, approved_by="ada via slack")
     script.outcome(UNDO, OutcomeKind.DONE, "done", minute=11)
-    script.recovery(
-        stories.RecoveryKind.RECOVERED, "errors back", minute=15, first_bad=5, acted=11, recovered=13
-    )
+    script.recovery(RecoveryKind.RECOVERED, "errors back", minute=15, first_bad=5, acted=11, recovered=13)
     script.evidence(minute=6, log_e=1.0)
     script.evidence(minute=5.5, log_e=-1.0)
     write(tmp_path, script.effects)
     row = one(tmp_path, "SELECT * FROM phases")
-    split = [
-        row[name]
-        for name in row
-        if name.startswith("seconds_")  # in the order of the view's columns
-    ]
+    split = [seconds for name, seconds in row.items() if name.startswith("seconds_")]
     assert split == [60.0, 120.0, 0.0, 120.0, 30.0, 30.0, 120.0]
     assert (row["mttd_s"], row["mttr_s"], sum(split)) == (180.0, 480.0, 480.0)
     assert (row["team"], row["ended"], row["outcome"]) == ("checkout", "granted", "recovered")
