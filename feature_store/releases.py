@@ -33,12 +33,15 @@ class ReleaseRow:
     recovery: str | None
     seconds_to_undo: float | None
     seconds_from_damage_to_undo: float | None
+    labels: str | None = None
 
 
 _SELECT = """
 SELECT release, environment, service, version, started_at, state, verdict, confidence, reason, playbook,
        guard, guard_reason, action, outcome, outcome_detail, recovery, seconds_to_undo,
-       seconds_from_damage_to_undo
+       seconds_from_damage_to_undo,
+       (SELECT says || CASE WHEN is_disputed THEN ', disputed' ELSE '' END
+        FROM release_labels AS told WHERE told.release = releases.release) AS labels
 FROM releases
 """
 _NEWEST_FIRST = "ORDER BY started_at DESC NULLS LAST, release"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from feature_store.headline import headline, without_reason
 from feature_store.incident_times import times_told
+from feature_store.labels_told import labels_told
 from feature_store.timeline import timeline
 from feature_store.why import Story
 from feature_store.wording import (
@@ -59,6 +60,7 @@ def tell(story: Story) -> str:
         ("WHO IS TO BLAME", _blame(story)),
         ("WHAT WAS DECIDED", decisions_told(story)),
         ("WHAT WAS DONE", actions_told(story)),
+        ("WHAT IT WAS SAID TO BE", labels_told(story)),
         (f"TIMELINE (from {clock(story.started_at)})", timeline(story)),
     )
     lines = [*wrapped(headline(story), ""), "", *_identity(story)]

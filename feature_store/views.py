@@ -27,6 +27,7 @@ VIEWS = (
     "outcomes",
     "approvals",
     "labels",
+    "release_labels",
     "explanations",
     "recoveries",
     "pages",

@@ -65,7 +65,7 @@ def releases(
         sys.stdout.buffer.write(adapter(list[ReleaseRow]).dump_json(rows, indent=2) + b"\n")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("started (UTC)", "release", "verdict", "done", "recovery", "damage to undo"):
+    for heading in ("started (UTC)", "release", "verdict", "done", "recovery", "damage to undo", "labels"):
         table.add_column(heading, overflow="fold")
     for row in rows:
         seconds = row.seconds_from_damage_to_undo
@@ -76,6 +76,7 @@ def releases(
             " ".join(filter(None, (row.action, row.outcome))) or row.guard or row.playbook or "",
             (row.recovery or "").replace("_", " "),
             "" if seconds is None else f"{seconds:.1f} s",
+            row.labels or "",
         )
     Console().print(table if rows else "no release is in the journal yet")
 
