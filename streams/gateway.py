@@ -35,6 +35,7 @@ from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
 from streams.gateway_callbacks import CallbackSettings, add_callback_routes
 from streams.gateway_deploys import add_deploy_routes
 from streams.gateway_keptn import add_keptn_routes
+from streams.gateway_labels import add_label_routes
 from streams.gateway_openapi import document
 from streams.gateway_otlp import Encoding, encoding_of, failure, for_senders, retry_headers, success
 from streams.gateway_publishing import Publisher
@@ -121,6 +122,7 @@ def create_app(
     add_release_routes(app, waiting.held, doors)
     answers = Answers(gateway.publish, now, waiting.held.board)
     add_approval_routes(app, answers, known)
+    add_label_routes(app, gateway.publish, waiting.held.board, known, now)
     add_console_routes(app, waiting.held, answers, known, now)
     add_callback_routes(app, callbacks or CallbackSettings(), gateway.publish, now)
     app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")

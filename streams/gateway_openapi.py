@@ -36,6 +36,7 @@ _SCHEMES = {
     "basic": {"type": "http", "scheme": "basic", "description": "Any name, and a token as the password."},
 }
 _SCOPES: Mapping[str, Scope] = {
+    "/v1/releases/{release}/labels": Scope.ANSWER,
     "/v1/releases": Scope.READ,
     "/v1/holds": Scope.READ,
     "/v1/watches": Scope.READ,
