@@ -8,6 +8,7 @@ import typer
 from schemas.errors import SutureError
 from streams import (
     cli_act,
+    cli_backtest,
     cli_ci,
     cli_demo,
     cli_explain,
@@ -42,6 +43,7 @@ for module in (
     cli_act,
     cli_rbac,
     cli_logs,
+    cli_backtest,
     cli_openapi,
 ):
     module.add_commands(app)

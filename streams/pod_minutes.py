@@ -93,12 +93,13 @@ def settings_of(rows: list[Row]) -> SettingsChanged:
     return SettingsChanged(policy=policy, digest=digest(policy), at=from_ms(rows[0]["ts"] * 1000))
 
 
-def minutes(rows: list[Row], rule: Rule | None = None) -> Iterator[Minute]:
+def minutes(rows: list[Row], rule: Rule | None = None, only: str | None = None) -> Iterator[Minute]:
     """Yield what was sent minute by minute, and after it ticks for as long as a watch takes.
 
     Args:
         rows: In the order of time.
         rule: The rule that holds; says how late samples may be and how long a watch is.
+        only: The environment whose messages are wanted, "" for none's; None for all. Time passes the same.
     """
     if not rows:
         return
@@ -112,7 +113,8 @@ def minutes(rows: list[Row], rule: Rule | None = None) -> Iterator[Minute]:
         end = start
         while end < len(rows) and rows[end]["ts"] <= end_s:
             end += 1
-        yield Minute(messages=tuple(_messages(rows[start:end], opened)), ticks=_ticks(end_s))
+        told = [row for row in rows[start:end] if only is None or row["environment"] == only]
+        yield Minute(messages=tuple(_messages(told, opened)), ticks=_ticks(end_s))
         quiet = 0 if end > start else quiet + 1
         start, end_s = end, end_s + _MINUTE
         if quiet > patience and start < len(rows):
