@@ -85,3 +85,8 @@ class ModelChanged:
     by: str = "learner"
     profile: Profile | None = None
     risk: RiskModel | None = None
+
+    @property
+    def used(self) -> str:
+        """Return the id of the model that is used from here on, for a stage that changes it; "" for none."""
+        return self.card.id if self.stage is ModelStage.CHAMPION else self.card.parent

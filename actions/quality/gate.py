@@ -18,11 +18,12 @@ from actions.quality.scoring.cost import score_cost
 from actions.quality.scoring.coverage import score_coverage
 from actions.quality.scoring.findings import score_findings
 from actions.quality.scoring.load import score_load
-from actions.quality.scoring.risk import failure_chance, score_risk
+from actions.quality.scoring.risk import change_indicators, prior_values, score_risk
 from actions.quality.scoring.tests import score_tests
 from actions.quality.scoring.words import listed
 from schemas.codec import digest
 from schemas.keys import EnvironmentName, ServiceName
+from schemas.models import ModelChanged
 from schemas.quality import (
     Change,
     GateOutcome,
@@ -52,6 +53,8 @@ class Question:
         service_record: How the service's releases went.
         author_record: How the releases of its author went.
         values: Further indicators by name, such as a query's answer that an objective asks for.
+        champion: The model of risk that the log names; None for the shipped prior.
+        features: What the log knows of the release before it begins, by name; for the champion.
         ruling: What a human said of this build, with these reports at hand.
     """
 
@@ -64,7 +67,14 @@ class Question:
     service_record: Record = field(default_factory=Record)
     author_record: Record = field(default_factory=Record)
     values: Mapping[str, float] = field(default_factory=dict)
+    champion: ModelChanged | None = None
+    features: Mapping[str, float] = field(default_factory=dict)
     ruling: Ruling | None = None
+
+    @property
+    def model_id(self) -> str:
+        """Return the id of the model that weighs the risk; "" for the shipped prior."""
+        return "" if self.champion is None or self.champion.risk is None else self.champion.used
 
 
 def gate(
@@ -91,8 +101,6 @@ def gate(
     good = good_builds(past, limits.good_builds)
     build = build_of(reports)
 
-    since_last = question.at - past[-1].at if past else None
-    chance = failure_chance(question.change, since_last, question.service_record, question.author_record)
     scored = [
         score_tests(build, past, good, question.commit, limits),
         score_findings(build, good, limits),
@@ -100,9 +108,10 @@ def gate(
         score_coverage(build, good, question.change, limits),
         score_load(build, good, limits),
         score_cost(build, good, limits),
-        score_risk(chance, question.change, question.service_record, limits),
     ]
     told = [entry for entry in scored if entry is not None]
+    risk, weighed = _risk(question, [entry for _, found in told for entry in found], past, limits)
+    told.append((risk, weighed))
     values = {indicator.name: indicator.value for _, found in told for indicator in found}
     values |= question.values
     parts = [part for part, _ in told]
@@ -128,13 +137,32 @@ def gate(
         at=question.at,
         outcome=outcome,
         score=score,
-        failure_chance=chance,
+        failure_chance=weighed[-1].value,
         parts=tuple(parts),
         reasons=reasons,
         indicators=tuple(Indicator(name=name, value=values[name]) for name in sorted(values)),
         objectives=judged,
         compared_with=tuple(build.version for build in good),
         settings=digest([digest(limits), "" if objectives is None else digest(objectives)], list[str]),
+        risk_model=question.model_id,
+    )
+
+
+def _risk(
+    question: Question, indicators: Sequence[Indicator], past: Sequence[PastBuild], limits: Limits
+) -> tuple[Part, tuple[Indicator, ...]]:
+    """Return the risk part: what the reports say of this build is newer than what the log knows of it."""
+    since_last = question.at - past[-1].at if past else None
+    of_change = change_indicators(question.change)
+    values = dict(question.features)
+    values |= {entry.name: entry.value for entry in (*indicators, *of_change)} | dict(question.values)
+    return score_risk(
+        question.champion,
+        values,
+        prior_values(question.change, since_last, question.service_record, question.author_record),
+        question.change,
+        question.service_record,
+        limits,
     )
 
 

@@ -48,6 +48,7 @@ def score_tests(
         Indicator(name="tests_failed", value=len(failed)),
         Indicator(name="tests_failed_weighed", value=sum(chances.values())),
         Indicator(name="tests_skipped", value=skipped),
+        Indicator(name="tests_flaky", value=_flaky(build, flipped)),
         Indicator(name="test_pass_ratio", value=1 - len(failed) / len(ran)),
     )
     outcome = _outcome(failed, real, lost / before if before else 0.0, build, limits)
@@ -110,6 +111,12 @@ def _runs_by_code(history: Sequence[PastBuild], commit: str, build: Build) -> li
 
 def _chance(record: FlakeRecord, limits: Limits) -> float:
     return real_chance(flake_rate(record, limits.flake_prior), limits.regression_prior)
+
+
+def _flaky(build: Build, passed: set[str]) -> int:
+    """Return how many tests failed and passed on this very code."""
+    cases = [case for run in build.runs for case in run.cases]
+    return len({case.key for case in cases if case.is_flaky or (case.has_failed and case.key in passed)})
 
 
 def _lost(last: dict[str, CaseResult], good: Sequence[PastBuild]) -> tuple[int, int]:

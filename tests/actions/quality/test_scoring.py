@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from actions.quality.gate import gate
 from actions.quality.scoring.bands import in_band, rescaled
 from actions.quality.scoring.load import lower_bound
-from actions.quality.scoring.risk import failure_chance, failure_rate
+from actions.quality.scoring.risk import failure_rate, prior_values
 from schemas.quality import Change, GateOutcome, Part, PastBuild, Record, RulingKind
 from schemas.reports import (
     Assessment,
@@ -18,6 +18,7 @@ from schemas.reports import (
     ContractReport,
     Severity,
 )
+from schemas.risk_prior import SHIPPED_PRIOR
 from tests.actions.quality.building import (
     a_finding,
     a_report,
@@ -206,14 +207,18 @@ def test_a_broken_contract_fails_and_one_of_another_version_asks() -> None:
     assert part("contracts", (kept,)).outcome is GateOutcome.PASS
 
 
+def prior_chance(change: Change, since_last: timedelta | None, service: Record, author: Record) -> float:
+    return SHIPPED_PRIOR.chance(prior_values(change, since_last, service, author))
+
+
 def test_an_ordinary_release_is_as_risky_as_the_service_has_been() -> None:
     record = Record(releases=40, failures=4)
-    chance = failure_chance(Change(lines=50, files=3), timedelta(days=1), record, Record())
+    chance = prior_chance(Change(lines=50, files=3), timedelta(days=1), record, Record())
     assert chance == pytest.approx(failure_rate(record))
 
 
 def test_what_is_unknown_says_nothing() -> None:
-    assert failure_chance(Change(), None, Record(), Record()) == pytest.approx(0.1)
+    assert prior_chance(Change(), None, Record(), Record()) == pytest.approx(0.1)
 
 
 @given(
@@ -227,8 +232,8 @@ def test_a_larger_later_release_is_never_less_risky(
 ) -> None:
     record = Record(releases=releases, failures=releases // 10)
     gap = timedelta(hours=hours)
-    chance = failure_chance(Change(lines=lines, files=files), gap, record, Record())
-    worse = failure_chance(Change(lines=2 * lines, files=2 * files), 2 * gap, record, Record())
+    chance = prior_chance(Change(lines=lines, files=files), gap, record, Record())
+    worse = prior_chance(Change(lines=2 * lines, files=2 * files), 2 * gap, record, Record())
     assert 0 < chance <= worse < 1
 
 
