@@ -90,13 +90,27 @@ def why(connection: Connection, question: str) -> Story:
         ReleaseNotFoundError: nothing fits; names the nearest.
         SchemaError: the journal holds a body that its kind does not promise.
     """
-    found = _find(connection, question.strip())
-    if not found:
-        raise ReleaseNotFoundError(_not_found(connection, question.strip()))
+    found = _find_any(connection, question)
     row = release_row(connection, found[0])
     if row is None:
         raise AssertionError(f"release {found[0]} was found and has no row")
     return Story(row=row, entries=_entries(connection, found[0]), others=tuple(found[1:]))
+
+
+def find_release(connection: Connection, question: str) -> ReleaseId:
+    """Return the release that a question names, as `why` reads it; the newest when it fits several.
+
+    Raises:
+        ReleaseNotFoundError: nothing fits; names the nearest.
+    """
+    return _find_any(connection, question)[0]
+
+
+def _find_any(connection: Connection, question: str) -> list[ReleaseId]:
+    found = _find(connection, question.strip())
+    if not found:
+        raise ReleaseNotFoundError(_not_found(connection, question.strip()))
+    return found
 
 
 def _find(connection: Connection, question: str) -> list[ReleaseId]:

@@ -9,9 +9,10 @@ from threading import Event
 
 from feature_store.archive import Archive, ArchiveLimits, Place
 from schemas.records import Record
-from schemas.topics import topic_name
+from schemas.topics import Topic, topic_name
 from streams import clock
-from streams.kafka_log import GroupReader, cluster_id
+from streams.kafka_log import GroupReader, RangeReader, cluster_id
+from streams.kept_snapshots import KeptSnapshots
 from streams.recording import ORDERED
 from streams.settings import Settings
 
@@ -56,6 +57,7 @@ def run_archive(settings: Settings, stop: Event) -> None:
         archive.flush()
         archive.refresh(without_prefix(places))
 
+    snapshots = KeptSnapshots(settings.archive_folder / "snapshots")
     group = f"{settings.prefix}suture-archive"
     reader = GroupReader(settings.bootstrap, list(plain), group, start_at, let_go, settings.instance)
     clean_at: datetime | None = None
@@ -66,8 +68,23 @@ def run_archive(settings: Settings, stop: Event) -> None:
             if clean_at is None or now >= clean_at:
                 clean_at = now + _CLEAN_EVERY
                 _clean(archive, settings.archive.keep)
+                snapshots.remove_older(settings.archive.keep, now)
+                _keep_snapshots(snapshots, settings, archive.resume_offsets())
     finally:
         archive.flush()
+        reader.close()
+
+
+def _keep_snapshots(snapshots: KeptSnapshots, settings: Settings, places: Iterable[Place]) -> None:
+    """Keep one snapshot a day of each partition: where a run may begin whose log has expired before."""
+    now = clock.now()
+    reader = RangeReader(settings.bootstrap)
+    try:
+        for place in places:
+            if snapshots.is_due(place, now):
+                name = topic_name(Topic.SNAPSHOTS, settings.prefix)
+                snapshots.keep(place, reader.read(name, place[1]), now)
+    finally:
         reader.close()
 
 

@@ -8,6 +8,7 @@ import typer
 from schemas.errors import SutureError
 from streams import (
     cli_act,
+    cli_audit,
     cli_backtest,
     cli_ci,
     cli_demo,
@@ -38,6 +39,7 @@ for module in (
     cli_parts,
     cli_questions,
     cli_explain,
+    cli_audit,
     cli_humans,
     cli_labels,
     cli_act,
