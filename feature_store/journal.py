@@ -10,13 +10,20 @@ repeat and is dropped.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import PurePath
 
-from feature_store.compaction import RUN, Compactor
-from feature_store.disk import Disk
-from feature_store.inventory import JournalFile, file_name, take_inventory
-from feature_store.parquet import Mark, Marks, encode, read_footer
+from feature_store.chain import Chain, RecordKind
+from feature_store.compaction import RUN
+from feature_store.file_names import Span, file_name
+from feature_store.inventory import JournalFile, Segment, take_inventory
+from feature_store.marks import Mark, Marks
+from feature_store.parquet import encode, table_of
+from feature_store.partition_files import read_end
+from feature_store.retention import Retention
+from feature_store.row_digests import tallies_by_kind
 from feature_store.rows import Row, row_of
+from feature_store.stores import JournalPlace, Store, open_store
+from feature_store.upkeep import Upkeep
 from schemas.effect_messages import said_at
 from schemas.effects import Effect
 from schemas.errors import SutureError
@@ -78,6 +85,7 @@ class _Partition:
         next_offset: Lowest offset that was not appended yet; None before the first.
         unwritten_from: First appended offset that no file holds; None when all are held.
         oldest_at: When the oldest pending row came, by the clock.
+        chain: The end of its chain.
     """
 
     next_offset: int | None = None
@@ -86,20 +94,20 @@ class _Partition:
     pending_bytes: int = 0
     unwritten_from: int | None = None
     oldest_at: datetime | None = None
+    chain: Chain = field(default_factory=Chain)
 
 
 class Journal:
-    """Appends effects to Parquet files under a folder.
+    """Appends effects to Parquet files in a folder or a bucket.
 
-    Several journals may share the folder when each appends its own partitions; call `refresh` when
-    a partition changes hands. A folder holds one Kafka cluster's effects topic.
+    Several journals may share a place when each appends its own partitions; call `refresh` when
+    a partition changes hands. A place holds one Kafka cluster's effects topic.
 
     Args:
-        root: The folder; created when missing.
+        place: A folder, `s3://bucket/prefix`, or a store. A folder is created when missing, a bucket is not.
         clock: The current time; only the age limit and the merging of files look at it.
         limits: When rows become a file.
-        disk: How files are put in place.
-        merge_after: So many small neighbouring files become one.
+        merge_after: So many fresh neighbouring files are rewritten as one file a kind.
         log: Which Kafka the effects come from, such as its cluster id; "" does not say. The files keep it.
 
     Attributes:
@@ -112,23 +120,20 @@ class Journal:
 
     def __init__(
         self,
-        root: Path,
+        place: JournalPlace | Store,
         *,
         clock: Callable[[], datetime],
         limits: FlushLimits | None = None,
-        disk: Disk | None = None,
         merge_after: int = RUN,
         log: str = "",
     ) -> None:
-        self._root = root
+        self._store = open_store(place)
         self._clock = clock
         self._log = log
         self._limits = limits or FlushLimits()
-        self._disk = disk or Disk()
         self._partitions: dict[int, _Partition] = {}
-        self._disk.make_folder(root)
-        self.swept = self._disk.sweep(root)
-        self._compactor = Compactor(self._disk, clock, merge_after)
+        self.swept = tuple(self._store.sweep())
+        self._upkeep = Upkeep(self._store, clock, merge_after)
         self.findings: tuple[str, ...] = ()
         self._load(None)
 
@@ -151,6 +156,40 @@ class Journal:
         Call it for partitions that were taken away or assigned: another journal may have gone on with them.
         """
         self._load(set(partitions))
+
+    def heads(self) -> dict[int, tuple[int, str]]:
+        """Return, per partition that has a chain, the number and the hash of its newest record."""
+        return {
+            partition: (state.chain.seq, state.chain.head)
+            for partition, state in sorted(self._partitions.items())
+            if state.chain.seq >= 0
+        }
+
+    def tidy(self, partitions: Iterable[int], retention: Retention) -> int:
+        """Rewrite what is left of days that are over, and apply retention; call it now and then.
+
+        Args:
+            partitions: Those that this journal appends, and no other.
+            retention: How long which kinds are kept.
+
+        Returns:
+            How many steps it took; when there were any, there may be more to do.
+
+        Raises:
+            OSError: the store failed; what is in place counts.
+        """
+        inventory = take_inventory(self._store)
+        steps = 0
+        for partition in sorted(set(partitions)):
+            if not inventory.of(partition):
+                continue
+            state = self._partitions.setdefault(partition, _Partition())
+            self._settle(partition, state)
+            taken = self._upkeep.tidy(partition, inventory, state.chain, retention)
+            if taken:
+                self._upkeep.load(partition, take_inventory(self._store))
+            steps += taken
+        return steps
 
     def append(self, partition: int, rows: Sequence[tuple[int, Effect]]) -> Appended:
         """Take effects with their offsets, in the log's order; write files when a limit is reached.
@@ -188,7 +227,7 @@ class Journal:
         self.flush_due()
         return Appended(kept, repeats, missing)
 
-    def flush_due(self) -> tuple[Path, ...]:
+    def flush_due(self) -> tuple[PurePath, ...]:
         """Write what has waited longer than the age limit; call it when the log is quiet, too."""
         now = self._clock()
         return self._flush(
@@ -197,7 +236,7 @@ class Journal:
             if state.oldest_at is not None and now - state.oldest_at >= self._limits.age
         )
 
-    def flush(self) -> tuple[Path, ...]:
+    def flush(self) -> tuple[PurePath, ...]:
         """Write everything that waits, and return the files.
 
         Raises:
@@ -205,7 +244,7 @@ class Journal:
         """
         return self._flush(sorted(self._partitions))
 
-    def _flush(self, partitions: Iterable[int]) -> tuple[Path, ...]:
+    def _flush(self, partitions: Iterable[int]) -> tuple[PurePath, ...]:
         paths = [self._write(partition, self._partitions[partition]) for partition in list(partitions)]
         return tuple(path for path in paths if path is not None)
 
@@ -215,8 +254,8 @@ class Journal:
             cause = effect.cause
             raise LogReplacedError(
                 f"{cause.topic}/{cause.partition} tells at offset {cause.offset} of {said_at(effect.said)}, "
-                f"but files in {self._root} hold it up to offset {known.offset} and nothing so late: the "
-                "topic was created anew; move the folder away and start with an empty one"
+                f"but files in {self._store.root} hold it up to offset {known.offset} and nothing so late: "
+                "the topic was created anew; move the folder away and start with an empty one"
             )
 
     def _hold(self, state: _Partition, row: Row) -> None:
@@ -225,47 +264,54 @@ class Journal:
         if state.oldest_at is None:
             state.oldest_at = self._clock()
 
-    def _write(self, partition: int, state: _Partition) -> Path | None:
-        """Write one partition's pending rows as a file."""
+    def _write(self, partition: int, state: _Partition) -> PurePath | None:
+        """Write one partition's pending rows as a file, with the record of them in the chain."""
         if not state.pending:
             # Repeats alone make no file: they are read, and dropped, again after a restart.
             return None
         if state.unwritten_from is None or state.next_offset is None:
             raise AssertionError(f"partition {partition} has rows without offsets")
-        path = self._folder(state.pending[0]) / file_name(
-            partition, state.unwritten_from, state.next_offset - 1
-        )
-        self._disk.publish(path, encode(state.pending, state.marks, self._log))
-        written = JournalFile(path, partition, state.unwritten_from, state.next_offset - 1)
+        self._settle(partition, state)
+        span = Span(partition, state.unwritten_from, state.next_offset - 1)
+        path = self._folder(state.pending[0]) / file_name(partition, span.first, span.last)
+        table = table_of(state.pending)
+        record = state.chain.next(RecordKind.ROWS, span, self._clock(), tallies_by_kind(table))
+        data = encode(table, state.marks, self._log, record.to_json())
+        self._store.publish(path, data)
+        state.chain.add(record)
         state.pending, state.pending_bytes = [], 0
         state.unwritten_from = state.oldest_at = None
-        merged = self._compactor.add(written)
-        return merged or path
+        file = JournalFile(path, partition, span.first, span.last, size=len(data))
+        return self._upkeep.add(Segment(span, path, (file,)), state.chain).path
 
-    def _folder(self, row: Row) -> Path:
+    def _settle(self, partition: int, state: _Partition) -> None:
+        """Look up the end of a chain after an error that left it in doubt."""
+        if state.chain.is_doubtful:
+            state.chain = read_end(self._store, take_inventory(self._store).of(partition)).chain
+
+    def _folder(self, row: Row) -> PurePath:
         """Return the folder of the day, in UTC, on which a file's first effect happened."""
         happened_at = row["happened_at"]
         if not isinstance(happened_at, datetime):
             raise TypeError(f"happened_at is {happened_at!r}, expected an instant")
-        return self._root / f"day={happened_at.astimezone(UTC).date().isoformat()}"
+        return self._store.root / f"day={happened_at.astimezone(UTC).date().isoformat()}"
 
     def _load(self, partitions: set[int] | None) -> None:
-        """Read names and newest footers; of all partitions when None."""
-        inventory = take_inventory(self._root)
+        """Read names and what is newest; of all partitions when None."""
+        inventory = take_inventory(self._store)
         self.findings = inventory.findings
-        with_files = {file.partition for file in inventory.files}
+        with_files = {segment.span.partition for segment in inventory.segments}
         for partition in sorted(with_files if partitions is None else partitions):
             self._partitions.pop(partition, None)
-            files = inventory.of(partition)
-            if files:
-                newest = max(files, key=lambda file: file.last)
-                footer = read_footer(newest.path)
-                if self._log and footer.log and footer.log != self._log:
+            segments = inventory.of(partition)
+            if segments:
+                end = read_end(self._store, segments)
+                if self._log and end.log and end.log != self._log:
                     raise LogReplacedError(
-                        f"{newest.path} is of log {footer.log}, expected {self._log}: move the folder away "
+                        f"{end.path} is of log {end.log}, expected {self._log}: move the folder away "
                         "and start with an empty one"
                     )
-                self._partitions[partition] = _Partition(next_offset=newest.last + 1, marks=footer.marks)
-            self._compactor.load(
-                partition, files, [file for file in inventory.superseded if file.partition == partition]
-            )
+                self._partitions[partition] = _Partition(
+                    next_offset=end.last + 1, marks=end.marks, chain=end.chain
+                )
+            self._upkeep.load(partition, inventory)

@@ -6,13 +6,13 @@ none: a query can read nothing but the journal and can write nothing outside its
 
 import re
 from importlib import resources
-from pathlib import Path
 
 import duckdb
 
 from feature_store.columns import COLUMNS
 from feature_store.inventory import take_inventory
 from feature_store.parquet import dataset
+from feature_store.stores import JournalPlace, Store, open_store
 
 Connection = duckdb.DuckDBPyConnection
 QueryError = duckdb.Error
@@ -60,18 +60,19 @@ _LOCKS = (
 )
 
 
-def connect(root: Path) -> Connection:
+def connect(place: JournalPlace | Store) -> Connection:
     """Return an in-memory database with the journal's views, as of now.
 
-    New files appear on the next call. A folder that is empty or missing gives empty views. A file
-    that cannot be read is left out; `take_inventory` names it.
+    New files appear on the next call. A folder or a bucket's prefix that is empty or missing gives empty
+    views. A file that cannot be read is left out; `take_inventory` names it.
 
     Documentation of views and columns is in DuckDB's own tables: `duckdb_views().comment`,
     `duckdb_columns().comment`.
     """
-    inventory = take_inventory(root)
+    store = open_store(place)
+    inventory = take_inventory(store)
     connection = duckdb.connect(":memory:")
-    connection.register("journal_files", dataset([file.path for file in inventory.files]))
+    connection.register("journal_files", dataset([file.path for file in inventory.files], store.filesystem))
     names = ", ".join(column.name for column in COLUMNS)
     # Two journals that wrote at once leave doubles; dropping them costs a sort, so it is done only then.
     once = _ONE_OF_EACH if inventory.overlaps else ""

@@ -9,6 +9,7 @@ from typing import IO
 
 from feature_store.disk import Disk
 from feature_store.journal import FlushLimits, Journal
+from feature_store.stores import LocalStore
 from schemas.effects import Effect
 from schemas.keys import EnvironmentName, ReleaseId
 from schemas.observations import LogPosition, ReleaseClosed
@@ -57,7 +58,7 @@ def make_log(seed: int, count: int) -> Log:
 
 def consume(root: Path, log: Log, disk: Disk) -> None:
     """Append the part of a log that the journal does not have, in small batches."""
-    journal = Journal(root, clock=lambda: START, limits=FlushLimits(rows=5), disk=disk)
+    journal = Journal(LocalStore(root, disk), clock=lambda: START, limits=FlushLimits(rows=5))
     begin = journal.resume_offsets().get(3, 0)
     rest = [row for row in log if row[0] >= begin]
     for start in range(0, len(rest), 3):

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from feature_store.disk import Disk
 from feature_store.inventory import take_inventory
 from feature_store.journal import FlushLimits, Journal, LogReplacedError
-from feature_store.parquet import dataset
+from feature_store.parquet import read_rows
+from feature_store.stores import LocalStore, open_store
 from schemas.effects import Effect
 from schemas.keys import EnvironmentName, ReleaseId
 from schemas.observations import LogPosition, ReleaseClosed
@@ -86,11 +87,11 @@ def effect(offset: int, index: int = 0, topic: str = "observations", partition: 
 
 
 def kept(root: Path, partition: int = 3) -> list[tuple[str, int, int]]:
-    """Return (cause topic, cause offset, index) of every row of a partition, in the order of the files."""
-    paths = [file.path for file in take_inventory(root).of(partition)]
+    """Return (cause topic, cause offset, index) of every row of a partition, by offset."""
+    paths = [file.path for segment in take_inventory(root).of(partition) for file in segment.files]
     if not paths:
         return []
-    table = dataset(paths).to_table()
+    table = read_rows(open_store(root), paths)
     columns = [table.column(name).to_pylist() for name in ("cause_topic", "cause_offset", "effect_index")]
     return list(zip(*columns, strict=True))
 
@@ -189,7 +190,7 @@ def test_a_file_appears_when_its_first_row_is_old_enough(tmp_path: Path) -> None
 
 def test_leftovers_of_a_dead_writer_are_removed_and_a_living_writers_file_stays(tmp_path: Path) -> None:
     dead = CrashingDisk(3)
-    journal = Journal(tmp_path, clock=lambda: START, disk=dead)
+    journal = Journal(LocalStore(tmp_path, dead), clock=lambda: START)
     journal.append(3, numbered([effect(1)]))
     with pytest.raises(CrashError):
         journal.flush()
@@ -209,7 +210,7 @@ def test_a_torn_or_foreign_file_is_named_and_its_offsets_are_read_again(tmp_path
     journal.append(3, numbered([effect(1)]))
     journal.flush()
     journal.append(3, numbered([effect(2)], first=1))
-    (second,) = journal.flush()
+    second = Path(journal.flush()[0])
     second.write_bytes(second.read_bytes()[:-20])
     second.with_name("notes.parquet").write_bytes(b"hello")
     again = open_journal(tmp_path)
@@ -295,7 +296,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
 
     tmp_path.joinpath("day=2026-11-23").mkdir()
     disk = Full()
-    journal = Journal(tmp_path, clock=lambda: START, disk=disk)
+    journal = Journal(LocalStore(tmp_path, disk), clock=lambda: START)
     journal.append(3, numbered([effect(1), effect(2)]))
     with pytest.raises(OSError, match="No space left"):
         journal.flush()
@@ -338,7 +339,7 @@ def test_any_split_and_any_crash_keeps_every_effect_once(log: Numbered, data: st
             disk = CrashingDisk(data.draw(st.integers(1, 40), label="steps until the crash"))
             try:
                 limits = FlushLimits(rows=4)
-                journal = Journal(root, clock=clock, limits=limits, disk=disk, merge_after=3)
+                journal = Journal(LocalStore(root, disk), clock=clock, limits=limits, merge_after=3)
                 begin = journal.resume_offsets().get(3, 0)
                 rest = [row for row in log if row[0] >= begin]
                 while rest:

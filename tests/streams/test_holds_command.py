@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from feature_store.disk import Disk
 from feature_store.journal import FlushLimits, Journal
 from schemas.approvals import HoldChange
 from schemas.effects import Effect, Said
@@ -20,7 +19,7 @@ from tests.streams.held_questions import HELD, NOW, changed
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return what `suture holds --long` prints of two questions, of which one is over."""
     other = replace(HELD, id="another", brief=None)
-    journal = Journal(tmp_path / "journal", clock=lambda: NOW, limits=FlushLimits(rows=1), disk=Disk())
+    journal = Journal(tmp_path / "journal", clock=lambda: NOW, limits=FlushLimits(rows=1))
     said: list[Said] = [
         HELD,
         other,
