@@ -51,7 +51,7 @@ def run_query(connection: Connection, text: str, parameters: Sequence[object] = 
         cursor = connection.execute(text, list(parameters) or None)
         columns = tuple(column[0] for column in cursor.description or ())
         return Result(columns=columns, rows=cursor.fetchall())
-    except QueryError as error:
+    except (QueryError, OSError) as error:
         raise SqlError(explain(str(error))) from error
 
 

@@ -1,7 +1,8 @@
 """DuckDB views over the journal: the only file that opens a database.
 
-The views read Parquet through a registered table, so the database itself needs no file access and has
-none: a query can read nothing but the journal and can write nothing outside its own memory.
+The views read Parquet through a file system that holds the journal's files and only reads them; the
+database has no other. So a query can read nothing but the journal and can write nothing outside its own
+memory.
 """
 
 import re
@@ -11,7 +12,8 @@ import duckdb
 
 from feature_store.columns import COLUMNS
 from feature_store.inventory import take_inventory
-from feature_store.parquet import dataset
+from feature_store.journal_files import SCHEME, JournalFiles
+from feature_store.scans import effects_view, scanned_files
 from feature_store.stores import JournalPlace, Store, open_store
 
 Connection = duckdb.DuckDBPyConnection
@@ -28,6 +30,8 @@ VIEWS = (
     "approvals",
     "labels",
     "release_labels",
+    "signals",
+    "baselines",
     "explanations",
     "recoveries",
     "pages",
@@ -47,7 +51,6 @@ VIEWS = (
 """Views by file name, each after those that it reads; `effects` comes before them all."""
 
 _DOCUMENTED = re.compile(r"-- (\w+): (.+)")
-_ONE_OF_EACH = "QUALIFY row_number() OVER (PARTITION BY log_partition, log_offset) = 1"
 # Last, because what comes after it cannot be set.
 _LOCKS = (
     "SET TimeZone = 'UTC'",
@@ -55,12 +58,14 @@ _LOCKS = (
     "SET python_enable_replacements = false",
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
+    f"SET allowed_directories = ['{SCHEME}://']",
     "SET enable_external_access = false",
+    "SET disabled_filesystems = 'LocalFileSystem'",
     "SET lock_configuration = true",
 )
 
 
-def connect(place: JournalPlace | Store) -> Connection:
+def connect(place: JournalPlace | Store, *, memory_bytes: int | None = None) -> Connection:
     """Return an in-memory database with the journal's views, as of now.
 
     New files appear on the next call. A folder or a bucket's prefix that is empty or missing gives empty
@@ -68,28 +73,38 @@ def connect(place: JournalPlace | Store) -> Connection:
 
     Documentation of views and columns is in DuckDB's own tables: `duckdb_views().comment`,
     `duckdb_columns().comment`.
+
+    Args:
+        place: Where the journal is.
+        memory_bytes: What a query may use at most; None leaves it to DuckDB: four fifths of the machine's.
     """
+    connection = duckdb.connect(":memory:")
+    open_views(connection, place)
+    if memory_bytes is not None:
+        connection.execute(f"SET memory_limit = '{memory_bytes}B'")
+    for lock in _LOCKS:
+        connection.execute(lock)
+    return connection
+
+
+def open_views(connection: Connection, place: JournalPlace | Store) -> None:
+    """Make the views of a journal in a database, as of now."""
     store = open_store(place)
     inventory = take_inventory(store)
-    connection = duckdb.connect(":memory:")
-    connection.register("journal_files", dataset([file.path for file in inventory.files], store.filesystem))
-    names = ", ".join(column.name for column in COLUMNS)
+    files = JournalFiles(store.filesystem, store.root, [file.path for file in inventory.files])
+    connection.register_filesystem(files)
+    scanned = scanned_files(files.names, files.columns)
     # Two journals that wrote at once leave doubles; dropping them costs a sort, so it is done only then.
-    once = _ONE_OF_EACH if inventory.overlaps else ""
-    connection.execute(f"CREATE VIEW effects AS SELECT {names} FROM journal_files {once}")  # noqa: S608  # names are ours
-    _comment(connection, "effects", "Everything that the engine said, one row an effect.")
-    for column in COLUMNS:
-        _comment(connection, f"effects.{column.name}", column.about)
+    connection.execute(effects_view(scanned, has_doubles=inventory.overlaps))
+    comments = [_comment("effects", "Everything that the engine said, one row an effect.")]
+    comments += [_comment(f"effects.{column.name}", column.about) for column in COLUMNS]
     for view in VIEWS:
         text = resources.files("feature_store.queries").joinpath(f"{view}.sql").read_text()
         connection.execute(text)
         (_, whole), *columns = documentation(text)
-        _comment(connection, view, whole)
-        for name, about in columns:
-            _comment(connection, f"{view}.{name}", about)
-    for lock in _LOCKS:
-        connection.execute(lock)
-    return connection
+        comments.append(_comment(view, whole))
+        comments += [_comment(f"{view}.{name}", about) for name, about in columns]
+    connection.execute(f"BEGIN; {'; '.join(comments)}; COMMIT")
 
 
 def documentation(text: str) -> list[tuple[str, str]]:
@@ -102,7 +117,7 @@ def documentation(text: str) -> list[tuple[str, str]]:
     return _DOCUMENTED.findall(header)
 
 
-def _comment(connection: Connection, what: str, about: str) -> None:
+def _comment(what: str, about: str) -> str:
     kind = "COLUMN" if "." in what else "VIEW"
     escaped = about.replace("'", "''")
-    connection.execute(f"COMMENT ON {kind} {what} IS '{escaped}'")
+    return f"COMMENT ON {kind} {what} IS '{escaped}'"

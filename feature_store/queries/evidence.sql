@@ -9,7 +9,7 @@
 -- edge: caller, when the numbers are of one caller's requests only; empty for all
 -- log_e: natural logarithm of the e-value; 0 says nothing
 -- threshold_log_e: log_e that convicts
--- convicts: whether this alone is enough
+-- convicts: whether this alone is enough: not where stable pods show the damage, too
 -- canary_level: ratio, mean or level of the new version, in the signal's unit
 -- control_level: the same of what it was compared with
 -- canary_exposure: requests or readings behind canary_level
@@ -22,7 +22,8 @@
 -- text: the numbers as a sentence
 CREATE VIEW evidence AS
 SELECT id AS evidence, release, environment, service, happened_at, signal, detector, edge, log_e,
-       threshold_log_e, log_e >= threshold_log_e AS convicts,
+       threshold_log_e,
+       log_e >= threshold_log_e AND NOT coalesce(CAST(body->>'$.is_shared' AS BOOLEAN), false) AS convicts,
        CAST(body->>'$.canary.level' AS DOUBLE) AS canary_level,
        CAST(body->>'$.control.level' AS DOUBLE) AS control_level,
        CAST(body->>'$.canary.exposure' AS DOUBLE) AS canary_exposure,

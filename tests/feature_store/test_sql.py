@@ -112,7 +112,7 @@ def completions(connection: Connection, text: str) -> list[str]:
 def test_views_and_columns_are_completed(connection: Connection) -> None:
     assert completions(connection, "SELECT * FROM rel")[0] == "releases"
     assert completions(connection, "SELECT * FROM releases WHERE seconds_to")[0] == "seconds_to_undo"
-    assert completions(connection, "SELECT max(seconds_f")[0] == "seconds_from_damage_to_undo"
+    assert completions(connection, "SELECT max(seconds_from_damage_")[0] == "seconds_from_damage_to_undo"
     assert completions(connection, "SELECT releases.sta")[0] in {"started_at", "state"}
     assert completions(connection, "SELECT ") == []
 

@@ -3,6 +3,7 @@
 from importlib import resources
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from feature_store.columns import COLUMNS
@@ -72,6 +73,15 @@ def test_effects_that_two_journals_wrote_count_once(tmp_path: Path) -> None:
     [
         "COPY (SELECT 1) TO '{root}/stolen.csv'",
         "COPY effects TO '{file}' (FORMAT parquet)",
+        "COPY (SELECT 1) TO '{name}' (USE_TMP_FILE false)",
+        "WITH x AS (COPY (SELECT 1) TO '{name}' (USE_TMP_FILE false)) SELECT * FROM x",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{name}' (USE_TMP_FILE false)",
+        "COPY (SELECT 1) TO 'journal://new.parquet'",
+        "ATTACH '{name}' AS stolen (TYPE duckdb)",
+        "SELECT * FROM read_parquet('journal://*/*.parquet')",
+        "SELECT * FROM read_text('file:///etc/hostname')",
+        "SELECT * FROM enable_logging(storage = 'file', storage_path = '{root}/log')",
+        "CREATE PERSISTENT SECRET s (TYPE http)",
         "SELECT * FROM read_text('/etc/hostname')",
         "SELECT * FROM read_parquet('{file}')",
         "SELECT * FROM glob('/*')",
@@ -89,10 +99,34 @@ def test_a_query_reads_and_writes_nothing_else(tmp_path: Path, query: str) -> No
     write(tmp_path, stories.promoted().effects)
     (file,) = tmp_path.glob("day=*/*.parquet")
     before = file.read_bytes()
-    with pytest.raises(QueryError):
-        connect(tmp_path).execute(query.format(root=tmp_path, file=file))
+    name = f"journal://{file.relative_to(tmp_path)}"
+    # What Python's side refuses comes back as DuckDB's error or as its own.
+    with pytest.raises((QueryError, OSError)):
+        connect(tmp_path).execute(query.format(root=tmp_path, file=file, name=name))
     assert file.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["day=2026-11-23"]
+
+
+@pytest.mark.parametrize("name", ["/etc/hostname", "../../etc/hostname", "day=2026-11-23/../../secret", "*"])
+def test_a_name_that_is_not_a_file_of_the_journal_stands_for_nothing(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "journal", stories.promoted().effects)
+    (tmp_path / "secret").write_text("stolen")
+    query = f"SELECT * FROM read_text('journal://{name}')"
+    assert connect(tmp_path / "journal").execute(query).fetchall() == []
+
+
+def test_files_of_an_older_version_lack_columns_and_are_read_beside_todays(tmp_path: Path) -> None:
+    write(tmp_path, stories.promoted().effects)
+    (file,) = tmp_path.glob("day=*/*.parquet")
+    table = pq.read_table(file)
+    fewer = table.select([column.name for column in COLUMNS[:-1]]).replace_schema_metadata(
+        table.schema.metadata
+    )
+    older = file.with_name("p0001-000000000000-000000000099.parquet")
+    pq.write_table(fewer, older)
+    last = COLUMNS[-1].name
+    rows = connect(tmp_path).execute(f"SELECT count(*), count({last}) FROM effects").fetchall()
+    assert rows == [(2 * table.num_rows, table.num_rows - table[last].null_count)]
 
 
 @pytest.mark.parametrize(

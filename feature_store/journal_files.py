@@ -1,0 +1,88 @@
+"""The journal's files as DuckDB sees them: to be read, by names of their own, and nothing beside them.
+
+DuckDB is left with this file system alone. Its own lock would not do: what it may read by `allowed_paths`
+it may write, too, even within a SELECT (`WITH x AS (COPY ... TO 'file' (USE_TMP_FILE false)) SELECT ...`).
+
+Source: fsspec's AbstractFileSystem; DuckDB, "Securing DuckDB", and what its version 2.0 did when tried.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Any
+
+import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
+from pyarrow import NativeFile
+from pyarrow.fs import FileSystem
+
+SCHEME = "journal"
+_WRITTEN_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+"""Files never change under their names, so when one was written says nothing to a cache."""
+
+
+class JournalFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyped
+    """A file system of some files that can be opened for reading, and of nothing else.
+
+    Args:
+        filesystem: Where the files lie.
+        root: The folder or prefix that all of them lie below; their names here leave it out.
+        paths: The files.
+    """
+
+    protocol = SCHEME
+    cachable = False
+
+    def __init__(self, filesystem: FileSystem, root: PurePath, paths: Iterable[PurePath]) -> None:
+        super().__init__()
+        self._filesystem = filesystem
+        self._paths = {path.relative_to(root).as_posix(): path.as_posix() for path in paths}
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of all files here, in the order given."""
+        return list(self._paths)
+
+    def columns(self, name: str) -> int:
+        """Return how many columns a file has, by its name here, without reading its rows."""
+        with self._open(name) as file:
+            return pq.read_metadata(file).num_columns
+
+    def _open(self, path: str, mode: str = "rb", **_options: Any) -> NativeFile:
+        """Open a file for reading.
+
+        Raises:
+            PermissionError: for anything but reading.
+            FileNotFoundError: it is not one of these files.
+        """
+        if mode != "rb":
+            raise PermissionError(f"{path} is the journal's, which is only read here")
+        return self._filesystem.open_input_file(self._path(path))
+
+    def info(self, path: str, **_options: Any) -> dict[str, Any]:
+        """Return name, type and size in bytes of a file."""
+        found = self._filesystem.get_file_info(self._path(path))
+        return {"name": _name(path), "type": "file", "size": found.size}
+
+    def modified(self, path: str) -> datetime:
+        """Return an instant that is the same for every file."""
+        self._path(path)
+        return _WRITTEN_ONCE
+
+    def exists(self, path: str, **_options: Any) -> bool:
+        """Return whether a file is one of these."""
+        return _name(path) in self._paths
+
+    def glob(self, path: str, **_options: Any) -> list[str]:
+        """Return a file by its whole name: a pattern matches nothing."""
+        return [_name(path)] if self.exists(path) else []
+
+    def _path(self, path: str) -> str:
+        try:
+            return self._paths[_name(path)]
+        except KeyError:
+            raise FileNotFoundError(f"{path} is not a file of the journal") from None
+
+
+def _name(path: str) -> str:
+    return path.removeprefix(f"{SCHEME}://")
