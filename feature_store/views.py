@@ -39,7 +39,6 @@ VIEWS = (
     "failures",
     "incidents",
     "releases",
-    "truths",
     "deployments",
     "dora",
     "phases",

@@ -33,11 +33,11 @@ judged AS (
            coalesce(incidents.first_bad_at, followed.started_at) AS bad_from,
            CASE WHEN undone_at IS NOT NULL THEN 'taken back'
                 WHEN is_followed_by_return THEN 'taken back by hand'
-                WHEN truths.is_bad THEN 'labelled bad'
+                WHEN release_labels.log_odds > 0 THEN 'labelled bad'
                 ELSE '' END AS failed_why
     FROM followed
     LEFT JOIN releases USING (release)
-    LEFT JOIN truths USING (release)
+    LEFT JOIN release_labels USING (release)
     LEFT JOIN incidents ON incidents.incident = release AND incident_kind = 'release'
     WHERE NOT is_return
 )

@@ -8,13 +8,13 @@
 -- alpha: chance of calling a good release harmful that was promised
 -- approved_by: who agreed to it; empty when nobody had to
 -- reason: why it was judged harmful
--- chance_bad: chance that it did damage after all, by its labels
--- labelled_by: who says that it did none
+-- says: what voices say of it, in words
+-- sources: where their words come from
 CREATE VIEW false_rollbacks AS
 SELECT release, releases.environment, releases.service, version, undone_at, accused.confidence, alpha,
-       coalesce(approved_by, '') AS approved_by, accused.reason, chance_bad, labelled_by
+       coalesce(approved_by, '') AS approved_by, accused.reason, says, sources
 FROM releases
-JOIN truths USING (release)
+JOIN release_labels USING (release)
 LEFT JOIN (
     SELECT release, max_by(confidence, ordinal) AS confidence, max_by(alpha, ordinal) AS alpha,
            max_by(reason, ordinal) AS reason
@@ -22,5 +22,5 @@ LEFT JOIN (
     WHERE verdict_kind = 'harmful'
     GROUP BY release
 ) AS accused USING (release)
-WHERE undone_at IS NOT NULL AND NOT is_bad
+WHERE undone_at IS NOT NULL AND log_odds < 0
 ORDER BY undone_at DESC, release;

@@ -9,8 +9,8 @@
 -- strongest_signal: signal that spoke loudest against it; null without evidence
 -- strongest_log_e: how loud: natural logarithm of the e-value
 -- threshold_log_e: log_e that would have convicted
--- chance_bad: chance that it did damage, by its labels
--- labelled_by: who says so
+-- says: what voices say of it, in words
+-- sources: where their words come from
 CREATE VIEW misses AS
 WITH loudest AS (
     SELECT release, max_by(struct_pack(signal := signal, log_e := log_e, threshold := threshold_log_e),
@@ -18,11 +18,11 @@ WITH loudest AS (
     FROM evidence
     GROUP BY release
 )
-SELECT release, releases.environment, releases.service, version, started_at, verdict, reason,
+SELECT release, releases.environment, releases.service, version, started_at, releases.verdict, reason,
        found.signal AS strongest_signal, found.log_e AS strongest_log_e, found.threshold AS threshold_log_e,
-       chance_bad, labelled_by
+       says, sources
 FROM releases
-JOIN truths USING (release)
+JOIN release_labels USING (release)
 LEFT JOIN loudest USING (release)
-WHERE is_bad AND release NOT IN (SELECT release FROM verdicts WHERE verdict_kind = 'harmful')
+WHERE log_odds > 0 AND release NOT IN (SELECT release FROM verdicts WHERE verdict_kind = 'harmful')
 ORDER BY started_at DESC, release;

@@ -10,6 +10,8 @@
 -- sources: where they come from, in the order of the alphabet
 -- is_disputed: some call it bad, and some do not
 -- p_bad: probability that it was bad, by its verdict and each voice's trust as given; what agreement makes of the sources is in `suture labels report`
+-- log_odds: the voices alone, whatever was judged: natural logarithm of the odds that it was bad; above 0 for rather bad, 0 where they weigh the same
+-- is_independent: somebody else than Suture itself, which labels what it sees become of a release, is among them
 -- says: the voices, as words
 -- labelled_since: when the first word came
 -- labelled_at: when the newest came
@@ -46,6 +48,7 @@ told AS (
            max(words) AS words,
            string_agg(DISTINCT source, ', ' ORDER BY source) AS sources,
            sum(CASE WHEN kind = 'bad' THEN nats ELSE -nats END) AS nats,
+           bool_or(source NOT IN ('outcome', 'aftercare')) AS is_independent,
            min(labelled_since) AS labelled_since, max(labelled_at) AS labelled_at
     FROM voices
     LEFT JOIN judged USING (release)
@@ -56,6 +59,7 @@ SELECT release, environment, service, verdict, bad, good, harmless, words, sourc
        1 / (1 + exp(-nats - ln(CASE verdict WHEN 'harmful' THEN 0.85 / 0.15
                                             WHEN 'healthy' THEN 0.05 / 0.95
                                             ELSE 0.15 / 0.85 END))) AS p_bad,
+       if(abs(nats) < 1e-9, 0, nats) AS log_odds, is_independent,
        concat_ws(', ',
                  CASE WHEN bad > 0 THEN 'bad ' || bad END,
                  CASE WHEN good > 0 THEN 'good ' || good END,

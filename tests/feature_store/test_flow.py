@@ -13,6 +13,7 @@ from schemas.judgements import RecoveryKind
 from schemas.labels import LabelKind, LabelSource
 from schemas.observations import Answer
 from schemas.orders import CommandKind, Guard, OutcomeKind, Playbook
+from schemas.quality import BuildAssessed, GateOutcome
 from tests.feature_store import stories
 from tests.feature_store.script import START, Script, write
 
@@ -171,8 +172,7 @@ def test_a_release_that_was_taken_back_and_was_good_is_a_false_rollback(tmp_path
     found = rows(tmp_path, "SELECT * FROM false_rollbacks ORDER BY version")
     assert [row["version"] for row in found] == ["1", "2"]
     assert (found[0]["confidence"], found[0]["alpha"]) == (0.9999, 0.01)
-    assert found[0]["chance_bad"] == pytest.approx(0.2)
-    assert found[0]["labelled_by"] == "ada via cli"
+    assert (found[0]["says"], found[0]["sources"]) == ("good 1", "approval")
     assert rows(tmp_path, "SELECT * FROM misses") == []
 
 
@@ -184,23 +184,14 @@ def test_a_release_that_was_bad_and_never_convicted_is_a_miss(tmp_path: Path) ->
     assert rows(tmp_path, "SELECT * FROM false_rollbacks") == []
 
 
-def test_the_more_trusted_word_counts_and_who_repeats_it_is_still_one(tmp_path: Path) -> None:
-    script = Script().opened()
-    for minute in (60, 61, 62):
-        script.labelled(LabelKind.BAD, LabelSource.APPROVAL, trust=0.6, minute=minute, by="bob via slack")
-    script.labelled(LabelKind.GOOD, LabelSource.REJECTION, trust=0.8, by="ada via cli")
+@pytest.mark.parametrize(("trust", "why"), [(0.9, "labelled bad"), (0.8, ""), (0.7, "")])
+def test_the_more_trusted_voice_says_whether_a_deployment_failed(
+    tmp_path: Path, trust: float, why: str
+) -> None:
+    script = Script().opened().labelled(LabelKind.GOOD, LabelSource.APPROVAL, trust=0.8, by="ada")
+    script.labelled(LabelKind.BAD, LabelSource.APPROVAL, trust=trust, by="bob")
     write(tmp_path, script.effects)
-    row = one(tmp_path, "SELECT * FROM truths")
-    assert (row["is_bad"], row["labels"], row["labelled_by"]) == (False, 2, "ada via cli")
-    assert row["chance_bad"] == pytest.approx(1 / (1 + 4 / 1.5))
-
-
-def test_words_that_weigh_the_same_leave_it_open(tmp_path: Path) -> None:
-    script = Script().opened().labelled(LabelKind.BAD, LabelSource.APPROVAL, trust=0.7, by="ada")
-    script.labelled(LabelKind.GOOD, LabelSource.APPROVAL, trust=0.7, by="bob")
-    write(tmp_path, script.effects)
-    row = one(tmp_path, "SELECT * FROM truths")
-    assert (row["is_bad"], row["chance_bad"]) == (None, 0.5)
+    assert one(tmp_path, "SELECT * FROM deployments")["failed_why"] == why
 
 
 def test_waits_are_counted_by_guard_channel_hour_and_ending(tmp_path: Path) -> None:
@@ -232,7 +223,8 @@ def test_promises_are_held_against_what_labels_say(tmp_path: Path) -> None:
     good = stories.promoted().labelled(LabelKind.GOOD, LabelSource.APPROVAL, trust=0.9)
     for number, script in enumerate((*scripts, good)):
         write(tmp_path, script.effects, partition=number)
-    false, harmful = rows(tmp_path, "SELECT * FROM calibration")
+    false, harmful = rows(tmp_path, "SELECT * FROM calibration WHERE witness = 'others'")
+    assert len(rows(tmp_path, "SELECT * FROM calibration WHERE witness = 'anybody'")) == 2
     assert (harmful["promise"], harmful["bin_from"], harmful["bin_to"]) == ("harmful", 0.999, 0.9999)
     assert (harmful["releases"], harmful["happened"]) == (4, 0.75)
     # Wilson's interval of 3 in 4, as any table of it has it.
@@ -248,7 +240,41 @@ def test_promises_are_held_against_what_labels_say(tmp_path: Path) -> None:
     )
 
 
+def assessed(script: Script, chance: float, minute: float) -> Script:
+    """Let the gate say of a build how likely it will be taken back."""
+    return script._say(
+        BuildAssessed(
+            environment=script.environment,
+            service=script.service,
+            version=script.version,
+            at=script.at(minute),
+            outcome=GateOutcome.PASS,
+            score=90.0,
+            failure_chance=chance,
+        )
+    )
+
+
+def test_the_gates_chances_are_held_against_what_became_of_the_releases(tmp_path: Path) -> None:
+    fine = assessed(assessed(stories.promoted(), 0.9, minute=-20), 0.15, minute=-10)
+    bad = undone(assessed(release("1", first_offset=300), 0.12, minute=-10))
+    after = undone(assessed(release("2", first_offset=500), 0.5, minute=1))
+    watched = assessed(release("3", first_offset=600).opened(), 0.5, minute=-1)
+    for number, script in enumerate((fine, bad, after, watched)):
+        write(tmp_path, script.effects, partition=number)
+    row = one(tmp_path, "SELECT * FROM calibration WHERE promise = 'gate'")
+    assert (row["bin_from"], row["bin_to"], row["releases"], row["happened"]) == (0.1, 0.2, 2, 0.5)
+    assert row["promised"] == pytest.approx(0.135)
+
+
+def test_what_suture_says_of_its_own_work_is_no_word_of_others(tmp_path: Path) -> None:
+    script = undone(Script()).labelled(LabelKind.BAD, LabelSource.OUTCOME, trust=0.75, by="suture")
+    write(tmp_path, script.effects)
+    assert not one(tmp_path, "SELECT * FROM release_labels")["is_independent"]
+    assert one(tmp_path, "SELECT * FROM calibration")["witness"] == "anybody"
+
+
 def test_an_empty_journal_has_nothing_to_say_of_the_flow(tmp_path: Path) -> None:
-    for view in ("truths", "deployments", "dora", "phases", "false_rollbacks", "misses", "waits"):
+    for view in ("deployments", "dora", "phases", "false_rollbacks", "misses", "waits"):
         assert rows(tmp_path, f"SELECT * FROM {view}") == []
     assert rows(tmp_path, "SELECT * FROM calibration") == []
