@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from schemas.orders import OutcomeKind
 from streams.cli import app
 from tests.feature_store import stories
 from tests.feature_store.script import START, Script, write
@@ -20,7 +21,7 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with a journal: a checkout team with a failed deployment, and one that nobody owns."""
     hour = timedelta(hours=1)
     failed = stories.harmful(Script("1.4.2", team="checkout", committed_at=START - 26 * hour))
-    failed.command(stories.UNDO, minute=8).outcome(stories.UNDO, stories.OutcomeKind.DONE, "done", minute=9)
+    failed.command(stories.UNDO, minute=8).outcome(stories.UNDO, OutcomeKind.DONE, "done", minute=9)
     fine = Script("1.4.3", team="checkout", start=START + 30 * hour, first_offset=300)
     old = Script("1.4.1", team="checkout", start=START - 240 * hour, first_offset=400)
     other = Script("[red]7", service="[b]stock", environment="dev", first_offset=500)
