@@ -1,22 +1,13 @@
-"""Retention: how long rows of a kind are kept, and their removal from compacted days.
-
-What is removed is written down in the chain: how many rows, of which offsets, by which rule, when.
-"""
+"""Retention: how long rows of each kind are kept."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Self
 
-from feature_store.chain import Chain, RecordKind, Tally
-from feature_store.compaction import publish_manifest
-from feature_store.inventory import Segment
 from feature_store.kinds import Kind
-from feature_store.manifests import read_manifest
-from feature_store.stores import Store
 from schemas.errors import SettingsError
-from schemas.instants import EPOCH
 
 _RULE = re.compile(r"(\*|[a-z_]+)=(\d{1,5})([dwy])")
 _DAYS = {"d": 1, "w": 7, "y": 365}
@@ -66,49 +57,3 @@ class Retention:
     def of(self, kind: str) -> Rule | None:
         """Return the rule for a kind; None when it is kept for good."""
         return self.rules.get(kind) or self.rules.get(_OTHERS)
-
-    def may_end(self, segment: Segment, now: datetime) -> bool:
-        """Return whether a segment may hold rows whose time is over, as far as its day tells."""
-        begun = date.fromisoformat(segment.day.removeprefix("day="))
-        rules = (self.of(file.kind) for file in segment.files if segment.manifest)
-        return any(rule is not None and now.date() - begun > rule.keep for rule in rules)
-
-
-def expire(
-    store: Store, chain: Chain, segment: Segment, retention: Retention, clock: Callable[[], datetime]
-) -> Segment | None:
-    """Drop the files of a segment whose newest row is older than its rule keeps.
-
-    A manifest without them takes the old one's place; their bytes are the caller's to remove. Return the
-    segment as it is now, None when nothing has come to its end.
-
-    Raises:
-        JournalFileError: the manifest is damaged or gone: nothing has changed.
-        OSError: the store failed: the chain is doubtful.
-    """
-    now = clock()
-    manifest = read_manifest(store, segment.path)
-    rules: dict[str, Rule] = {}
-    for file in manifest.files:
-        rule = retention.of(file.kind)
-        if rule is not None and EPOCH + timedelta(microseconds=file.newest_us) < now - rule.keep:
-            rules[file.kind] = rule
-    if not rules:
-        return None
-    record = chain.next(
-        RecordKind.EXPIRED,
-        manifest.span,
-        now,
-        {file.kind: Tally(file.rows, "") for file in manifest.files if file.kind in rules},
-        ",".join(sorted({rule.text for rule in rules.values()})),
-    )
-    left = replace(
-        manifest,
-        files=tuple(file for file in manifest.files if file.kind not in rules),
-        records=(*manifest.records, record),
-    )
-    chain.is_doubtful = True
-    done = publish_manifest(store, segment.path.parent, left)
-    chain.add(record)
-    chain.is_doubtful = False
-    return done

@@ -27,18 +27,18 @@ class S3Store:
         self._filesystem = filesystem
 
     @classmethod
-    def at(cls, url: str, environ: Mapping[str, str]) -> Self:
-        """Return the store at `s3://bucket/prefix`.
+    def at(cls, place: str, environ: Mapping[str, str]) -> Self:
+        """Return the store at a place.
 
         Args:
-            url: Names the bucket, which must exist, and the beginning of all keys.
+            place: `bucket/prefix`: the bucket, which must exist, and the beginning of all keys.
             environ: `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` names a server that is not AWS.
 
         Raises:
             SettingsError: the address names no bucket, or carries a key or a question.
         """
-        bucket, _, prefix = url.removeprefix("s3://").partition("/")
-        if not bucket or not set(url).isdisjoint("@?#"):
+        bucket, *prefix = filter(None, place.split("/")) if place.strip("/") else [""]
+        if not bucket or not set(place).isdisjoint("@?#"):
             raise SettingsError(
                 "the journal's address is not of the form s3://bucket/prefix; "
                 "credentials go into AWS_* variables"
@@ -54,7 +54,7 @@ class S3Store:
             connect_timeout=_CONNECT_S,
             request_timeout=_REQUEST_S,
         )
-        return cls(PurePosixPath(bucket, *filter(None, prefix.split("/"))), filesystem)
+        return cls(PurePosixPath(bucket, *prefix), filesystem)
 
     @property
     def root(self) -> PurePosixPath:

@@ -17,8 +17,6 @@ from feature_store.disk import Disk
 JournalPlace = Path | str
 """A folder, or `s3://bucket/prefix`."""
 
-_S3 = "s3://"
-
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
@@ -130,20 +128,30 @@ def open_store(place: "JournalPlace | Store", environ: Mapping[str, str] | None 
     """Return the store at a place; a store stands for itself.
 
     Args:
-        place: A folder, or `s3://bucket/prefix`.
-        environ: Where `AWS_ENDPOINT_URL` and the like are looked up; by default the process' own. The
-            other variables that name AWS (keys, region, profile, role) are read by its client.
+        place: A folder, or `s3://bucket/prefix`; a path that was made of such an address will do.
+        environ: Where `AWS_ENDPOINT_URL` is looked up; by default the process' own. The other variables
+            that name AWS (keys, region, profile, role) are read by its client.
 
     Raises:
-        SettingsError: the place is of neither form.
+        SettingsError: the address names no bucket, or carries a key.
     """
-    if isinstance(place, Path):
-        return LocalStore(place)
-    if not isinstance(place, str):
+    if not isinstance(place, (Path, str)):
         return place
-    if not place.startswith(_S3):
+    bucket = bucket_of(place)
+    if bucket is None:
         return LocalStore(Path(place))
     # Imported late: S3's client starts threads, which a folder does not need.
     from feature_store.store_s3 import S3Store
 
-    return S3Store.at(place, os.environ if environ is None else environ)
+    return S3Store.at(bucket, os.environ if environ is None else environ)
+
+
+def bucket_of(place: JournalPlace) -> str | None:
+    """Return bucket and prefix that a place names, None when it is a folder.
+
+    >>> bucket_of("s3://logs/suture"), bucket_of(Path("s3://logs/suture")), bucket_of(Path("journal"))
+    ('logs/suture', 'logs/suture', None)
+    """
+    # A path keeps one of the two slashes.
+    scheme, slash, rest = str(place).partition("/")
+    return rest.lstrip("/") if scheme == "s3:" and slash else None

@@ -8,9 +8,10 @@ from pathlib import PurePath
 
 from feature_store.chain import Chain
 from feature_store.compaction import FAN, LARGEST, RUN, compact, due, follows, neighbours
+from feature_store.expiry import expire, may_expire
 from feature_store.inventory import Inventory, Segment, take_inventory
 from feature_store.parquet import JournalFileError
-from feature_store.retention import Retention, expire
+from feature_store.retention import Retention
 from feature_store.stores import Store
 
 GRACE = timedelta(minutes=10)
@@ -80,7 +81,7 @@ class Upkeep:
             # Retention goes by what lies there now.
             return steps
         for segment in segments:
-            if steps < _STEPS and retention.may_end(segment, self._clock()):
+            if steps < _STEPS and may_expire(segment, retention, self._clock()):
                 steps += self._try(partial(self._expire, chain, segment, retention))
         return steps
 

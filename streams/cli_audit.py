@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from streams.journal_settings import JournalSettings
 from streams.settings import Settings, read_settings
 
 
@@ -18,7 +19,16 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def audit(
-    release: Annotated[list[str], typer.Argument(help="Release id, its beginning, or SERVICE VERSION.")],
+    release: Annotated[
+        list[str] | None, typer.Argument(help="Release id, its beginning, or SERVICE VERSION.")
+    ] = None,
+    chain: Annotated[
+        bool, typer.Option("--chain", help="Hold the journal's files against its chain of records instead.")
+    ] = False,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(help="With --chain: a head that was noted earlier and must be on a chain."),
+    ] = None,
     log: Annotated[
         Path | None,
         typer.Option(help="An archive's folder or a recording; default: the archive, then KAFKA_BOOTSTRAP."),
@@ -32,13 +42,35 @@ def audit(
         Path | None, typer.Option(help="Folder that holds journal and archive; default: SUTURE_DATA.")
     ] = None,
 ) -> None:
-    """Run a release's log again and compare every effect with the journal; exit 1 unless identical."""
+    """Run a release's log again and compare every effect with the journal; exit 1 unless identical.
+
+    With --chain: say whether the journal is as it was written, or which offsets are not; exit 1 then.
+    """
     from dataclasses import replace
 
+    if chain == bool(release):
+        raise typer.BadParameter("give either a release or --chain")
+    if expect and not chain:
+        raise typer.BadParameter("--expect goes with --chain")
     settings = read_settings()
     if data is not None:
-        settings = replace(settings, data=data)
-    raise typer.Exit(_audit_release(settings, " ".join(release), log, from_beginning, json))
+        settings = replace(settings, data=data, journal_settings=JournalSettings())
+    if chain:
+        raise typer.Exit(_audit_chain(settings, expect or [], json))
+    raise typer.Exit(_audit_release(settings, " ".join(release or ()), log, from_beginning, json))
+
+
+def _audit_chain(settings: Settings, expected: list[str], as_json: bool) -> int:
+    from feature_store.chain_audit import ChainAudit, audit_chain
+    from schemas.codec import adapter
+    from streams.chain_text import tell_chain
+
+    audited = audit_chain(settings.journal, expected)
+    if as_json:
+        sys.stdout.buffer.write(adapter(ChainAudit).dump_json(audited, indent=2) + b"\n")
+    else:
+        typer.echo(tell_chain(audited))
+    return 1 if audited.all_findings else 0
 
 
 def _audit_release(

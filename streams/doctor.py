@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
 from importlib.util import find_spec
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +18,7 @@ from actions.errors import ActionError, SignatureError
 from actions.policy_file import load_policy
 from actions.runbook_file import load_runbooks
 from actions.signing import KeyRing
+from feature_store.stores import bucket_of, open_store
 from schemas.errors import SettingsError
 from schemas.instants import from_ms
 from schemas.policy import Policy
@@ -219,6 +221,9 @@ def _secret(check: str, text: str, parse: Callable[[str], object], advice: str) 
 
 def _journal(settings: Settings) -> Iterator[Finding]:
     folder = settings.journal
+    if bucket_of(folder) is not None:
+        yield _bucket(folder)
+        return
     existing = next((part for part in (folder, *folder.parents) if part.exists()), folder)
     if os.access(existing, os.W_OK):
         yield Finding(check="journal", health=Health.OK, seen=f"{folder} can be written")
@@ -229,6 +234,17 @@ def _journal(settings: Settings) -> Iterator[Finding]:
             seen=f"{existing} cannot be written",
             advice="give this user the folder, or set SUTURE_DATA to another",
         )
+
+
+def _bucket(place: Path) -> Finding:
+    advice = "set AWS_* and AWS_ENDPOINT_URL, and give this user the bucket that SUTURE_JOURNAL names"
+    try:
+        store = open_store(place)
+        store.list(store.root / "day=")
+    except (OSError, SettingsError) as error:
+        seen = f"{place} cannot be listed: {str(error).splitlines()[0]}"
+        return Finding(check="journal", health=Health.FAILED, seen=seen, advice=advice)
+    return Finding(check="journal", health=Health.OK, seen=f"{place} can be listed")
 
 
 def _kill_file(settings: Settings) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from schemas.errors import SchemaError
 from schemas.topics import Topic, topic_name
 from streams import clock
 from streams.ingest import dead_letter
+from streams.journal_upkeep import JournalUpkeep
 from streams.kafka_log import GroupReader, LogWriter, Record, cluster_id
 from streams.settings import Settings
 
@@ -34,18 +35,23 @@ def run_journal(settings: Settings, stop: Event) -> None:
     for finding in journal.findings:
         logger.warning("journal finding", extra={"finding": finding})
     topic = topic_name(Topic.EFFECTS, settings.prefix)
+    upkeep = JournalUpkeep(journal, settings.journal_settings.retention, clock.now)
 
     def start_at(places: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
         partitions = [partition for _, partition in places]
         # Another member may have gone on with these partitions in the same folder.
         journal.refresh(partitions)
+        upkeep.partitions.update(partitions)
         known = journal.resume_offsets()
         return {(topic, partition): known[partition] for partition in partitions if partition in known}
 
     def let_go(places: Iterable[tuple[str, int]]) -> None:
         # Whoever reads them next goes on from the files.
         journal.flush()
-        journal.refresh(partition for _, partition in places)
+        taken = {partition for _, partition in places}
+        upkeep.tell(taken)
+        upkeep.partitions -= taken
+        journal.refresh(taken)
 
     group = f"{settings.prefix}suture-journal"
     reader = GroupReader(settings.bootstrap, [topic], group, start_at, let_go, settings.instance)
@@ -54,8 +60,10 @@ def run_journal(settings: Settings, stop: Event) -> None:
         try:
             while not stop.is_set():
                 _append(journal, writer, reader.poll(), refused)
+                upkeep.run()
         finally:
             journal.flush()
+            upkeep.tell(upkeep.partitions)
             reader.close()
 
 

@@ -14,6 +14,7 @@ from streams.approval_settings import ApprovalPace, read_approval_pace
 from streams.archive_settings import ArchiveSettings, archive_variables, read_archive_settings
 from streams.explainer_settings import ExplainerSettings, read_explainer_settings
 from streams.gitops_settings import GitOpsSettings, read_gitops_settings
+from streams.journal_settings import JournalSettings, journal_variables, read_journal_settings
 from streams.notifier_settings import NotifierSettings, read_notifier_settings
 from streams.pagerduty_settings import PagerDutySettings, read_pagerduty_settings
 from streams.secret_settings import secret_text
@@ -69,6 +70,7 @@ class Settings:
         approvals: How patiently, on whichever channel.
         pagerduty: Where people are asked and called in PagerDuty.
         explainer: Which language model puts questions into words, if any.
+        journal_settings: Where the journal lies, and how long what is kept.
         archive: How long the ordered log is kept outside of Kafka.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
         gateway: Address of a gateway, for those who ask it for verdicts. `SUTURE_GATEWAY`.
@@ -108,6 +110,7 @@ class Settings:
     approvals: ApprovalPace = field(default_factory=ApprovalPace)
     pagerduty: PagerDutySettings = field(default_factory=PagerDutySettings)
     explainer: ExplainerSettings = field(default_factory=ExplainerSettings)
+    journal_settings: JournalSettings = field(default_factory=JournalSettings)
     archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     listen: str = "127.0.0.1:4318"
     gateway: str = "http://127.0.0.1:4318"
@@ -120,8 +123,8 @@ class Settings:
 
     @property
     def journal(self) -> Path:
-        """Return the journal's folder."""
-        return self.data / "journal"
+        """Return the journal's folder, or the address of its bucket as a path."""
+        return self.journal_settings.place or self.data / "journal"
 
     @property
     def archive_folder(self) -> Path:
@@ -190,6 +193,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         approvals=read_approval_pace(given),
         pagerduty=read_pagerduty_settings(given),
         explainer=read_explainer_settings(given),
+        journal_settings=read_journal_settings(given),
         archive=read_archive_settings(given),
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
         gateway=text("SUTURE_GATEWAY", "http://127.0.0.1:4318"),
@@ -228,6 +232,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SUTURE_GATEWAY": settings.gateway,
         "SUTURE_INSTANCE": settings.instance,
         **variables_of(settings.telemetry),
+        **journal_variables(settings.journal_settings),
         **archive_variables(settings.archive),
     }
     return {name: value for name, value in variables.items() if value}
