@@ -12,7 +12,18 @@ from typing import Protocol, cast
 from infra.dev import instances, kafka
 from infra.dev.cache import PartUnavailableError, report
 
-PARTS = ("kafka", "cluster", "collector", "argo", "helm", "prometheus", "alertmanager", "browser", "noida")
+PARTS = (
+    "kafka",
+    "cluster",
+    "collector",
+    "argo",
+    "helm",
+    "prometheus",
+    "alertmanager",
+    "browser",
+    "s3",
+    "noida",
+)
 # Fetched by name alone: what is second best is not wanted where everything can be had.
 SECOND_BEST = "noida"
 COMMANDS = ("fetch", "up", "down", "status")

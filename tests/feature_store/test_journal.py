@@ -9,22 +9,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import IO
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feature_store.chain_audit import audit_chain
 from feature_store.disk import Disk
 from feature_store.inventory import take_inventory
 from feature_store.journal import FlushLimits, Journal, LogReplacedError
 from feature_store.parquet import read_rows
-from feature_store.stores import LocalStore, open_store
+from feature_store.stores import JournalPlace, LocalStore, open_store
 from schemas.effects import Effect
 from schemas.keys import EnvironmentName, ReleaseId
 from schemas.observations import LogPosition, ReleaseClosed
 from tests.feature_store.journal_writer import Log, consume, make_log
+from tests.feature_store.places import CrashError, CrashingDisk, Places
 from tests.feature_store.script import START
 
 Numbered = list[tuple[int, Effect]]
@@ -41,39 +41,6 @@ class Clock:
         return self.now
 
 
-class CrashError(Exception):
-    """The process died here."""
-
-
-class CrashingDisk(Disk):
-    """A real disk under a process that dies at its n-th step, leaving half of what it was writing."""
-
-    def __init__(self, steps_left: int) -> None:
-        self.steps_left = steps_left
-
-    def write(self, handle: IO[bytes], data: bytes) -> None:
-        if self.steps_left <= 1:
-            super().write(handle, data[: len(data) // 2])
-        self._step()
-        super().write(handle, data)
-
-    def sync(self, descriptor: int) -> None:  # noqa: ARG002  # a drill needs no durable medium
-        self._step()
-
-    def rename(self, source: Path, target: Path) -> None:
-        self._step()
-        super().rename(source, target)
-
-    def remove(self, path: Path) -> None:
-        self._step()
-        super().remove(path)
-
-    def _step(self) -> None:
-        self.steps_left -= 1
-        if self.steps_left <= 0:
-            raise CrashError
-
-
 def effect(offset: int, index: int = 0, topic: str = "observations", partition: int = 3) -> Effect:
     said = ReleaseClosed(
         release=ReleaseId(f"{topic}-{partition}-{offset}-{index}"),
@@ -86,7 +53,7 @@ def effect(offset: int, index: int = 0, topic: str = "observations", partition: 
     )
 
 
-def kept(root: Path, partition: int = 3) -> list[tuple[str, int, int]]:
+def kept(root: JournalPlace, partition: int = 3) -> list[tuple[str, int, int]]:
     """Return (cause topic, cause offset, index) of every row of a partition, by offset."""
     paths = [file.path for segment in take_inventory(root).of(partition) for file in segment.files]
     if not paths:
@@ -106,12 +73,12 @@ def numbered(effects: Sequence[Effect], first: int = 0) -> Numbered:
     return list(enumerate(effects, first))
 
 
-def open_journal(root: Path, **limits: int) -> Journal:
+def open_journal(root: JournalPlace, **limits: int) -> Journal:
     return Journal(root, clock=lambda: START, limits=FlushLimits(**limits, age=timedelta(hours=1)))
 
 
-def test_a_new_journal_is_empty_and_knows_no_offsets(tmp_path: Path) -> None:
-    journal = open_journal(tmp_path / "journal")
+def test_a_new_journal_is_empty_and_knows_no_offsets(place: Path) -> None:
+    journal = open_journal(place)
     assert journal.resume_offsets() == {}
     assert journal.flush() == ()
     assert journal.findings == ()
@@ -127,39 +94,39 @@ def test_a_restart_goes_on_behind_the_last_file(tmp_path: Path) -> None:
     assert open_journal(tmp_path).resume_offsets() == {3: 42}
 
 
-def test_offsets_that_were_appended_are_dropped(tmp_path: Path) -> None:
-    journal = open_journal(tmp_path)
+def test_offsets_that_were_appended_are_dropped(place: Path) -> None:
+    journal = open_journal(place)
     rows = numbered([effect(1), effect(2)])
     assert journal.append(3, rows).kept == 2
     again = journal.append(3, rows)
     assert (again.kept, again.repeats) == (0, 2)
     journal.flush()
-    assert kept(tmp_path) == expected(rows)
+    assert kept(place) == expected(rows)
 
 
-def test_a_range_that_the_engine_says_again_is_dropped_also_after_a_restart(tmp_path: Path) -> None:
+def test_a_range_that_the_engine_says_again_is_dropped_also_after_a_restart(place: Path) -> None:
     first = [effect(1), effect(2), effect(2, 1), effect(3)]
-    journal = open_journal(tmp_path)
+    journal = open_journal(place)
     journal.append(3, numbered(first))
     journal.flush()
-    again = open_journal(tmp_path).append(3, numbered([*first[1:], effect(3, 1)], first=4))
+    again = open_journal(place).append(3, numbered([*first[1:], effect(3, 1)], first=4))
     assert (again.kept, again.repeats) == (1, 3)
 
 
-def test_partitions_and_topics_of_causes_are_told_apart(tmp_path: Path) -> None:
-    journal = open_journal(tmp_path)
+def test_partitions_and_topics_of_causes_are_told_apart(place: Path) -> None:
+    journal = open_journal(place)
     rows = [effect(9), effect(5, topic="environment-observations"), effect(5, partition=4), effect(9)]
     assert journal.append(3, numbered(rows)).kept == 3
     assert journal.append(4, numbered([effect(5)])).kept == 1
 
 
-def test_a_log_may_start_above_zero_and_an_expired_range_is_reported(tmp_path: Path) -> None:
-    journal = open_journal(tmp_path)
+def test_a_log_may_start_above_zero_and_an_expired_range_is_reported(place: Path) -> None:
+    journal = open_journal(place)
     assert journal.append(3, numbered([effect(1)], first=500)).missing == 0
     journal.flush()
     assert journal.append(3, numbered([effect(2)], first=510)).missing == 9
     journal.flush()
-    (finding,) = open_journal(tmp_path).findings
+    (finding,) = open_journal(place).findings
     assert finding.startswith("no file holds offsets 501 to 509 of partition 3")
 
 
@@ -223,8 +190,8 @@ def test_a_torn_or_foreign_file_is_named_and_its_offsets_are_read_again(tmp_path
     assert open_journal(tmp_path).resume_offsets() == {3: 2}
 
 
-def test_a_partition_that_another_journal_went_on_with_is_refreshed(tmp_path: Path) -> None:
-    one, two = open_journal(tmp_path), open_journal(tmp_path)
+def test_a_partition_that_another_journal_went_on_with_is_refreshed(place: Path) -> None:
+    one, two = open_journal(place), open_journal(place)
     one.append(3, numbered([effect(1), effect(2)]))
     two.append(3, numbered([effect(1), effect(2), effect(3)]))
     two.flush()
@@ -234,43 +201,43 @@ def test_a_partition_that_another_journal_went_on_with_is_refreshed(tmp_path: Pa
     assert one.append(3, numbered([effect(3)], first=3)).kept == 0
 
 
-def test_two_journals_that_wrote_at_once_are_reported(tmp_path: Path) -> None:
-    one, two = open_journal(tmp_path), open_journal(tmp_path)
+def test_two_journals_that_wrote_at_once_are_reported(place: Path) -> None:
+    one, two = open_journal(place), open_journal(place)
     one.append(3, numbered([effect(1), effect(2)]))
     one.flush()
     two.append(3, numbered([effect(2), effect(3)], first=1))
     two.flush()
-    inventory = take_inventory(tmp_path)
+    inventory = take_inventory(place)
     assert inventory.overlaps
     assert "both hold offsets 1 to 1" in inventory.findings[0]
 
 
-def test_many_small_files_become_one_and_the_parts_go_later(tmp_path: Path) -> None:
+def test_many_small_files_become_one_and_the_parts_go_later(place: Path) -> None:
     clock = Clock()
-    journal = Journal(tmp_path, clock=clock, limits=FlushLimits(age=EARLY))
+    journal = Journal(place, clock=clock, limits=FlushLimits(age=EARLY))
     effects = [effect(number) for number in range(70)]
     for offset, each in enumerate(effects):
         journal.append(3, [(offset, each)])
-    assert kept(tmp_path) == expected(numbered(effects))
-    inventory = take_inventory(tmp_path)
+    assert kept(place) == expected(numbered(effects))
+    inventory = take_inventory(place)
     assert len(inventory.files) < 12
     assert inventory.superseded
     assert inventory.findings == ()
     clock.now += timedelta(minutes=11)
     journal.append(3, [(70, effect(70))])
-    assert take_inventory(tmp_path).superseded == ()
-    again = Journal(tmp_path, clock=clock)
+    assert take_inventory(place).superseded == ()
+    again = Journal(place, clock=clock)
     assert again.resume_offsets() == {3: 71}
     assert again.append(3, numbered(effects, first=71)).kept == 0
 
 
-def test_a_journal_of_another_kafka_is_refused_at_the_start(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, clock=lambda: START, log="cluster-a")
+def test_a_journal_of_another_kafka_is_refused_at_the_start(place: Path) -> None:
+    journal = Journal(place, clock=lambda: START, log="cluster-a")
     journal.append(3, numbered([effect(1)]))
     journal.flush()
-    assert Journal(tmp_path, clock=lambda: START).resume_offsets() == {3: 1}
+    assert Journal(place, clock=lambda: START).resume_offsets() == {3: 1}
     with pytest.raises(LogReplacedError, match="is of log cluster-a, expected cluster-b"):
-        Journal(tmp_path, clock=lambda: START, log="cluster-b")
+        Journal(place, clock=lambda: START, log="cluster-b")
 
 
 @pytest.mark.parametrize("first_offset", [0, 3])
@@ -331,50 +298,53 @@ def logs(draw: st.DrawFn) -> Numbered:
 
 @given(log=logs(), data=st.data())
 @settings(max_examples=80, deadline=None)
-def test_any_split_and_any_crash_keeps_every_effect_once(log: Numbered, data: st.DataObject) -> None:
+def test_any_split_and_any_crash_keeps_every_effect_once(
+    places: Places, log: Numbered, data: st.DataObject
+) -> None:
     clock = Clock()
-    with TemporaryDirectory() as folder:
-        root = Path(folder)
-        for _ in range(12):
-            disk = CrashingDisk(data.draw(st.integers(1, 40), label="steps until the crash"))
-            try:
-                limits = FlushLimits(rows=4)
-                journal = Journal(LocalStore(root, disk), clock=clock, limits=limits, merge_after=3)
-                begin = journal.resume_offsets().get(3, 0)
-                rest = [row for row in log if row[0] >= begin]
-                while rest:
-                    size = data.draw(st.integers(1, len(rest)), label="rows at once")
-                    journal.append(3, rest[:size])
-                    rest = rest[size:]
-                    clock.now += timedelta(minutes=4)
-                    if data.draw(st.booleans(), label="flush"):
-                        journal.flush()
-            except CrashError:
-                continue
-        journal = Journal(root, clock=lambda: START)
-        journal.append(3, [row for row in log if row[0] >= journal.resume_offsets().get(3, 0)])
-        journal.flush()
-        assert kept(root) == expected(log)
-        assert take_inventory(root).findings == ()
-        assert list(root.glob("**/.*.tmp")) == []
+    root = places.new()
+    for _ in range(12):
+        store = places.crashing(root, data.draw(st.integers(1, 40), label="steps until the crash"))
+        try:
+            limits = FlushLimits(rows=4)
+            journal = Journal(store, clock=clock, limits=limits, merge_after=3)
+            begin = journal.resume_offsets().get(3, 0)
+            rest = [row for row in log if row[0] >= begin]
+            while rest:
+                size = data.draw(st.integers(1, len(rest)), label="rows at once")
+                journal.append(3, rest[:size])
+                rest = rest[size:]
+                clock.now += timedelta(minutes=4)
+                if data.draw(st.booleans(), label="flush"):
+                    journal.flush()
+        except CrashError:
+            continue
+    journal = Journal(root, clock=lambda: START)
+    journal.append(3, [row for row in log if row[0] >= journal.resume_offsets().get(3, 0)])
+    journal.flush()
+    assert kept(root) == expected(log)
+    assert take_inventory(root).findings == ()
+    assert audit_chain(root).all_findings == ()
+    assert list(places.folder_of(root).glob("**/.*.tmp")) == []
 
 
 @given(log=logs(), first=st.integers(0, 60), second=st.integers(0, 60))
 @settings(max_examples=50, deadline=None)
-def test_two_restarts_from_the_same_files_are_equal(log: Numbered, first: int, second: int) -> None:
-    with TemporaryDirectory() as folder:
-        root = Path(folder)
-        journal = Journal(root, clock=lambda: START)
-        for start, stop in pairwise(sorted({0, first, second})):
-            journal.append(3, log[start:stop])
-            journal.flush()
-        one, two = Journal(root, clock=lambda: START), Journal(root, clock=lambda: START)
-        assert one.resume_offsets() == two.resume_offsets()
-        assert one.append(3, log) == two.append(3, log)
-        one.flush()
-        left = kept(root)
-        two.flush()
-        assert kept(root) == left == expected(log)
+def test_two_restarts_from_the_same_files_are_equal(
+    places: Places, log: Numbered, first: int, second: int
+) -> None:
+    root = places.new()
+    journal = Journal(root, clock=lambda: START)
+    for start, stop in pairwise(sorted({0, first, second})):
+        journal.append(3, log[start:stop])
+        journal.flush()
+    one, two = Journal(root, clock=lambda: START), Journal(root, clock=lambda: START)
+    assert one.resume_offsets() == two.resume_offsets()
+    assert one.append(3, log) == two.append(3, log)
+    one.flush()
+    left = kept(root)
+    two.flush()
+    assert kept(root) == left == expected(log)
 
 
 def _progress(process: subprocess.Popen[str]) -> Iterator[str]:
