@@ -1,0 +1,44 @@
+"""The benchmark that kills the journal: a small run, and that its figures would show a loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.journal_kill_load import effects_of
+from bench.journal_kills import Phase, _sort_of, kill_often
+from infra.dev.kafka import Broker
+from schemas.effects import Effect
+from tests.integration.parts import kafka_broker
+
+__all__ = ["kafka_broker"]
+
+
+def test_the_load_says_the_same_each_time_and_nothing_twice() -> None:
+    said: list[Effect] = [effect for offset in range(3) for effect in effects_of(2, offset)]
+    assert said == [effect for offset in range(3) for effect in effects_of(2, offset)]
+    assert len({(effect.cause, effect.index) for effect in said}) == len(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [
+        (".p0003-000000000120-000000000345.parquet.77.tmp", Phase.WRITING),
+        (".p0003-000000000120-000000000345.s17.parquet.77.tmp", Phase.MERGING),
+        (".p0003-000000000120-000000000345.l1.s17.f5.b81920.json.gz.77.tmp", Phase.MANIFEST),
+    ],
+)
+def test_what_was_being_written_is_told_by_its_name(name: str, phase: Phase) -> None:
+    assert _sort_of(name) is phase
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(240)
+def test_a_journal_that_is_killed_under_load_keeps_every_effect_once(
+    kafka_broker: Broker, tmp_path: Path
+) -> None:
+    figures = kill_often(kafka_broker.bootstrap, tmp_path, kills=2, seed=1, rate=40)
+    assert (figures["missing"], figures["doubles"], figures["strangers"]) == (0, 0, 0)
+    assert figures["effects"] > 0
+    assert sum(figures["phases"].values()) == 2
