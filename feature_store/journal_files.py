@@ -9,6 +9,7 @@ Source: fsspec's AbstractFileSystem; DuckDB, "Securing DuckDB", and what its ver
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import PurePath
+from threading import local
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -45,10 +46,10 @@ class JournalFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyp
 
     def columns(self, name: str) -> int:
         """Return how many columns a file has, by its name here, without reading its rows."""
-        with self._open(name) as file:
+        with self._filesystem.open_input_file(self._path(name)) as file:
             return pq.read_metadata(file).num_columns
 
-    def _open(self, path: str, mode: str = "rb", **_options: Any) -> NativeFile:
+    def _open(self, path: str, mode: str = "rb", **_options: Any) -> "_SharedFile":
         """Open a file for reading.
 
         Raises:
@@ -57,7 +58,7 @@ class JournalFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyp
         """
         if mode != "rb":
             raise PermissionError(f"{path} is the journal's, which is only read here")
-        return self._filesystem.open_input_file(self._path(path))
+        return _SharedFile(self._filesystem.open_input_file(self._path(path)))
 
     def info(self, path: str, **_options: Any) -> dict[str, Any]:
         """Return name, type and size in bytes of a file."""
@@ -82,6 +83,55 @@ class JournalFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyp
             return self._paths[_name(path)]
         except KeyError:
             raise FileNotFoundError(f"{path} is not a file of the journal") from None
+
+
+class _SharedFile:
+    """An open file that several threads read, each from where it went last.
+
+    DuckDB goes to a place and reads there in two calls, from several threads of one query on one file: a
+    place that they shared would be another's by the time of the second call.
+    """
+
+    def __init__(self, file: NativeFile) -> None:
+        self._file = file
+        self._size = file.size()
+        self._own = local()
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes the file has."""
+        return self._size
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place, for this thread alone."""
+        self._own.place = offset + (0, self.tell(), self._size)[whence]
+        return self.tell()
+
+    def tell(self) -> int:
+        """Return the place that this thread went to."""
+        return int(getattr(self._own, "place", 0))
+
+    def read(self, count: int = -1) -> bytes:
+        """Return bytes from this thread's place on, and go behind them; all the rest for -1."""
+        count = self._size - self.tell() if count < 0 else count
+        data = self._file.read_at(count, self.tell())  # type: ignore[call-arg]  # the stubs give it no place
+        self._own.place = self.tell() + len(data)
+        return data
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return that places can be gone to."""
+        return True
+
+    def flush(self) -> None:
+        """Do nothing: nothing is written."""
+
+    def close(self) -> None:
+        """Close the file for all threads."""
+        self._file.close()
 
 
 def _name(path: str) -> str:
