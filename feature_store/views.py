@@ -39,6 +39,8 @@ VIEWS = (
     "failures",
     "incidents",
     "releases",
+    "builds",
+    "features",
     "deployments",
     "dora",
     "phases",
