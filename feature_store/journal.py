@@ -287,7 +287,10 @@ class Journal:
     def _settle(self, partition: int, state: _Partition) -> None:
         """Look up the end of a chain after an error that left it in doubt."""
         if state.chain.is_doubtful:
-            state.chain = read_end(self._store, take_inventory(self._store).of(partition)).chain
+            inventory = take_inventory(self._store)
+            state.chain = read_end(self._store, inventory.of(partition)).chain
+            # What was thought to have failed may be in place, and its parts with it.
+            self._upkeep.load(partition, inventory)
 
     def _folder(self, row: Row) -> PurePath:
         """Return the folder of the day, in UTC, on which a file's first effect happened."""
