@@ -127,7 +127,7 @@ def _live_and_die(settings: Settings, target: Target, chance: float) -> Phase:
     finally:
         process.kill()
         process.wait()
-    names = [path.name for path in settings.journal.glob(f"*/.*.{process.pid}.tmp")]
+    names = [path.name for path in settings.journal.glob(f"**/.*.{process.pid}.tmp")]
     if names:
         return _sort_of(names[0])
     is_new = any(path not in known for path in settings.journal.glob("*/*.parquet"))
