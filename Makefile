@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "==> making $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -c 'import sys; sys.exit("suture needs Python 3.11 or later, this is %d.%d: try make PYTHON=python3.12 ..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[kubernetes,ansible,gitops,people,llm,demo,plots,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[kubernetes,ansible,gitops,people,llm,demo,plots,delta,iceberg,dev]'
 	@touch $(STAMP)
 
 setup: $(STAMP)  ## Make the environment

@@ -13,6 +13,7 @@ from streams import (
     cli_ci,
     cli_demo,
     cli_explain,
+    cli_export,
     cli_flow,
     cli_humans,
     cli_keys,
@@ -52,6 +53,7 @@ for module in (
 ):
     module.add_commands(app)
 app.add_typer(cli_ci.app, name="ci")
+app.add_typer(cli_export.app, name="export")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_keys.app, name="keys")
 app.add_typer(cli_pagerduty.app, name="pagerduty")
