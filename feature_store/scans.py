@@ -84,7 +84,7 @@ def effects_view(files: Iterable[ScannedFile], *, has_doubles: bool) -> str:
     everything = "\nUNION ALL\n".join(scans) or _nothing()
     if has_doubles:
         everything = f"SELECT * FROM ({everything}) {_ONE_OF_EACH}"  # noqa: S608  # names are ours
-    return f"CREATE VIEW effects AS\n{everything}"
+    return f"CREATE OR REPLACE VIEW effects AS\n{everything}"
 
 
 def _scan(names: Sequence[str], present: Sequence[Column], *, is_of_one_kind: bool) -> str:

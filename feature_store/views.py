@@ -95,8 +95,9 @@ def open_views(connection: Connection, place: JournalPlace | Store) -> None:
     files = JournalFiles(store.filesystem, store.root, [file.path for file in inventory.files])
     connection.register_filesystem(files)
     scanned = scanned_files(files.names, files.columns)
-    # Two journals that wrote at once leave doubles; dropping them costs a sort, so it is done only then.
-    connection.execute(effects_view(scanned, has_doubles=inventory.overlaps))
+    # A view is bound with all that it reads when it is made: over no file first, since ten thousand files
+    # would be looked up again for each of the others.
+    connection.execute(effects_view([], has_doubles=False))
     comments = [_comment("effects", "Everything that the engine said, one row an effect.")]
     comments += [_comment(f"effects.{column.name}", column.about) for column in COLUMNS]
     for view in VIEWS:
@@ -105,6 +106,8 @@ def open_views(connection: Connection, place: JournalPlace | Store) -> None:
         (_, whole), *columns = documentation(text)
         comments.append(_comment(view, whole))
         comments += [_comment(f"{view}.{name}", about) for name, about in columns]
+    # Two journals that wrote at once leave doubles; dropping them costs a sort, so it is done only then.
+    connection.execute(effects_view(scanned, has_doubles=inventory.overlaps))
     connection.execute(f"BEGIN; {'; '.join(comments)}; COMMIT")
 
 
