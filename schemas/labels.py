@@ -114,8 +114,8 @@ NO_SERVICE = ServiceName("")
 LONGEST_WHY = 500
 """Characters of a label's reason."""
 
-REVERTED_COMMITS_MOST = 50
-"""Commits that one telling of harm may name."""
+COMMITS_MOST = 50
+"""Commits that one revert may name."""
 
 
 def fading_trust(source: LabelSource, delay: timedelta) -> float:
@@ -166,37 +166,51 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HarmTold:
-    """Another system tells of harm after the fact: told to an environment, which finds the release it means.
+class AfterwordTold:
+    """Another system tells something of a release after the fact: told to an environment, which finds which.
+
+    It is found by exactly one of: its commits (a revert), its service (an incident), a question's code (what
+    a person wrote about it).
 
     Attributes:
-        source: REVERT or INCIDENT.
-        about: What the other system knows it by: the reverting commit, the incident.
-        by: Who told, as "name via channel".
-        service: Of an incident, the service; "" for a revert, which is found by its commits.
-        commits: Of a revert, the commits that were reverted, each as many digits as were written.
+        source: REVERT, INCIDENT, or HUMAN for a person's own words.
+        about: What the other system knows it by: the reverting commit, the incident, the note.
+        by: Who told, as the channel calls them; of a person the channel's id, which the policy may name.
+        channel: Where: github, gitlab, pagerduty.
         at: When it happened.
+        kind: What it says the release was.
+        service: Of an incident.
+        commits: Of a revert, each as many digits as were written.
+        code: Of a person's words, the code of the question that they stand with.
     """
 
     environment: EnvironmentName
     source: LabelSource
     about: str
     by: str
+    channel: str
     at: AwareDatetime
+    kind: LabelKind = LabelKind.BAD
     service: ServiceName = NO_SERVICE
     commits: tuple[str, ...] = ()
+    code: str = ""
     why: str = ""
 
     def __post_init__(self) -> None:
         require_aware("at", self.at)
-        if self.source not in (LabelSource.REVERT, LabelSource.INCIDENT):
-            raise ValueError(f"harm was told by {self.source}, expected revert or incident")
-        if bool(self.service) == bool(self.commits):
-            raise ValueError("harm names a service or commits, expected exactly one of them")
-        if len(self.commits) > REVERTED_COMMITS_MOST:
+        found_by = {
+            LabelSource.REVERT: self.commits,
+            LabelSource.INCIDENT: self.service,
+            LabelSource.HUMAN: self.code,
+        }
+        if self.source not in found_by:
+            raise ValueError(f"an afterword is of {self.source}, expected revert, incident or human")
+        if not found_by[self.source] or sum(map(bool, found_by.values())) != 1:
             raise ValueError(
-                f"harm names {len(self.commits)} commits, expected at most {REVERTED_COMMITS_MOST}"
+                "an afterword names commits, a service or a code, expected what its source goes by"
             )
+        if len(self.commits) > COMMITS_MOST:
+            raise ValueError(f"a revert names {len(self.commits)} commits, expected at most {COMMITS_MOST}")
 
 
 def human_label(

@@ -10,7 +10,7 @@ from schemas.errors import SchemaError
 from schemas.explanations import Explained
 from schemas.instruments import InstrumentChanged
 from schemas.keys import service_key
-from schemas.labels import HarmTold, Labelled
+from schemas.labels import AfterwordTold, Labelled
 from schemas.models import ModelChanged
 from schemas.observations import (
     AnomalySeen,
@@ -70,7 +70,7 @@ OBSERVATION_KINDS: dict[str, type[Any]] = {
     "smoke-tested": SmokeTested,
     "build-assessed": BuildAssessed,
     "labelled": Labelled,
-    "harm-told": HarmTold,
+    "afterword-told": AfterwordTold,
     "explained": Explained,
     "model-changed": ModelChanged,
 }
@@ -133,7 +133,7 @@ def expected_key(body: Body) -> tuple[str, ...] | None:
             | OneWaySeen()
             | SmokeTested()
             | BuildAssessed()
-            | HarmTold()
+            | AfterwordTold()
         ):
             return (body.environment,)
         case Labelled(label=label):

@@ -10,7 +10,7 @@ from schemas.failures import Failure
 from schemas.instruments import InstrumentChanged
 from schemas.judgements import Anomaly, Recovery, Suspicion, Verdict
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, TemplateHash
-from schemas.labels import HarmTold, Labelled
+from schemas.labels import AfterwordTold, Labelled
 from schemas.models import ModelChanged
 from schemas.orders import Outcome
 from schemas.policy import Policy
@@ -295,7 +295,7 @@ Body = (
     | SmokeTested
     | BuildAssessed
     | Labelled
-    | HarmTold
+    | AfterwordTold
     | Explained
     | ModelChanged
 )

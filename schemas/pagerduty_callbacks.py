@@ -105,11 +105,11 @@ def read_pagerduty_callback(body: bytes, field: str = DECISION_FIELD) -> Reply |
         return None
     return Reply(
         channel=PAGERDUTY,
-        source=_identity(event, "event.id"),
-        thread=_identity(incident, "event.data.incident.id"),
-        by=_identity(agent, "event.agent.id"),
+        source=identity_at(event, "event.id"),
+        thread=identity_at(incident, "event.data.incident.id"),
+        by=identity_at(agent, "event.agent.id"),
         answer=found.answer,
-        at=read_instant("event.occurred_at", _text(event, "event.occurred_at")),
+        at=read_instant("event.occurred_at", text_at(event, "event.occurred_at")),
         code=found.code,
         to=found.to,
         why=found.why,
@@ -141,15 +141,25 @@ def _value_of(fields: Json, name: str) -> dict[str, Json] | None:
     return None
 
 
-def _text(values: dict[str, Json], path: str) -> str:
+def text_at(values: dict[str, Json], path: str) -> str:
+    """Return the text that a path's last name has.
+
+    Raises:
+        SchemaError: there is none.
+    """
     value = values.get(path.rpartition(".")[2])
     if not isinstance(value, str) or not value:
         raise SchemaError(f"{path} is not there, expected text")
     return value
 
 
-def _identity(values: dict[str, Json], path: str) -> str:
-    value = _text(values, path)
+def identity_at(values: dict[str, Json], path: str) -> str:
+    """Return the id that a path's last name has.
+
+    Raises:
+        SchemaError: there is none, or it is no id.
+    """
+    value = text_at(values, path)
     if len(value) > _LONGEST_ID or not value.isascii() or not value.isprintable():
         raise SchemaError(f"{path} is no id, expected at most {_LONGEST_ID} printable characters")
     return value

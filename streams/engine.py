@@ -19,7 +19,7 @@ from schemas.effects import Effect, Said
 from schemas.explanations import Explained
 from schemas.instruments import InstrumentChanged
 from schemas.keys import EnvironmentName, ServiceName
-from schemas.labels import HarmTold, Labelled
+from schemas.labels import AfterwordTold, Labelled
 from schemas.models import ModelChanged, ModelFamily, ModelStage
 from schemas.observations import (
     AnomalySeen,
@@ -187,7 +187,7 @@ class Engine:
                 | SmokeTested()
                 | BuildAssessed()
                 | Labelled()
-                | HarmTold()
+                | AfterwordTold()
                 | Explained()
             ):
                 return ((key, item) for item in self._at_environment(key, body))
@@ -274,7 +274,7 @@ class Engine:
         | SmokeTested
         | BuildAssessed
         | Labelled
-        | HarmTold
+        | AfterwordTold
         | Explained,
     ) -> Iterable[Said]:
         state = self._environment(key)
@@ -317,8 +317,9 @@ class Engine:
                 return environment_engine.smoke_tested(state, body, self._time(body.at))
             case Labelled():
                 return environment_labels.labelled(state.labels, body)
-            case HarmTold():
-                return environment_labels.harm_told(state.labels, body, self._time(body.at))
+            case AfterwordTold():
+                now = self._time(body.at)
+                return environment_labels.afterword_told(state.labels, state.gate, policy.people, body, now)
             case Explained() | BuildAssessed():
                 return (body,)
             case _:

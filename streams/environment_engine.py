@@ -278,7 +278,7 @@ def outcome_reported(
     candidate = state.candidates.get(outcome.release)
     if candidate is not None and outcome.command_kind in _TAKES_BACK:
         is_done = outcome.kind in (OutcomeKind.DONE, OutcomeKind.ALREADY_DONE)
-        if is_done:
+        if is_done or outcome.kind is OutcomeKind.HANDED_OVER:
             environment_labels.undone(state.labels, outcome.release, outcome.at)
         candidate.undone_at = (candidate.undone_at or outcome.started_at) if is_done else None
 

@@ -4,16 +4,27 @@ It remembers its latest releases, so that a revert, an alert or an incident find
 Nothing here changes what is decided.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import AwareDatetime
 
+from actions.gate_state import GateState
+from schemas.approvals import Person, hold_code, person_behind
 from schemas.failures import Failure, FailurePattern
 from schemas.judgements import Recovery, RecoveryKind, Verdict, VerdictKind
 from schemas.keys import ReleaseId, ServiceName, derived_id
-from schemas.labels import TRUST, HarmTold, Label, LabelKind, Labelled, LabelSource, fading_trust
+from schemas.labels import (
+    TRUST,
+    AfterwordTold,
+    Label,
+    LabelKind,
+    Labelled,
+    LabelSource,
+    fading_trust,
+    human_label,
+)
 from schemas.observations import ReleaseClosed
 from schemas.releases import Release
 
@@ -115,17 +126,46 @@ def alerted(state: LabelState, failure: Failure, now: datetime) -> Iterator[Labe
     )
 
 
-def harm_told(state: LabelState, event: HarmTold, now: datetime) -> Iterator[Labelled]:
+def afterword_told(
+    state: LabelState, gates: GateState, people: Mapping[str, Person], event: AfterwordTold, now: datetime
+) -> Iterator[Labelled]:
     """Label the release that another system means, if it is known here."""
+    if event.source is LabelSource.HUMAN:
+        yield from _noted(state, gates, people, event, now)
+        return
+    who = f"{event.by} via {event.channel}" if event.by else event.channel
     if event.source is LabelSource.INCIDENT:
-        yield from _later(state, event.service, event.source, event.about, event.by, event.why, event.at, now)
+        yield from _later(state, event.service, event.source, event.about, who, event.why, event.at, now)
         return
     for past in list(state.releases.values()):
         age = event.at - past.release.started_at
-        if age > TRUST[event.source].horizon:
+        # What follows our own rollback, maybe by our own hand, says no more than that did.
+        if age > TRUST[event.source].horizon or past.undone_at is not None:
             continue
         if any(_is_same_commit(past.release.commit, commit) for commit in event.commits):
-            yield from _said(state, past, LabelKind.BAD, event.source, event.about, event.by, event.why, now)
+            yield from _said(state, past, LabelKind.BAD, event.source, event.about, who, event.why, now)
+
+
+def _noted(
+    state: LabelState, gates: GateState, people: Mapping[str, Person], event: AfterwordTold, now: datetime
+) -> Iterator[Labelled]:
+    """Label the release that a question was about, which a person writes of by the question's code."""
+    asked = [(one.held.id, one.held.release, one.held.service) for one in gates.holds.values()]
+    asked += [(hold, one.release, one.service) for hold, one in gates.closed.items()]
+    for hold, release, service in asked:
+        if hold_code(hold) == event.code:
+            name = person_behind(people, event.channel, event.by) or event.by
+            label = human_label(
+                release=release,
+                environment=event.environment,
+                service=service,
+                kind=event.kind,
+                by=f"{name} via {event.channel}",
+                at=now,
+                why=event.why,
+            )
+            yield from labelled(state, Labelled(label=label))
+            return
 
 
 def labelled(state: LabelState, event: Labelled) -> Iterator[Labelled]:

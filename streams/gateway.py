@@ -29,6 +29,7 @@ from streams import clock
 from streams.access_settings import AccessSettings
 from streams.console import add_console_routes
 from streams.gateway_access import Access
+from streams.gateway_afterwords import Afterwords
 from streams.gateway_alerts import add_alert_routes
 from streams.gateway_answers import Answers, add_approval_routes
 from streams.gateway_bodies import MAX_BODY_BYTES, RefusedRequest, read_body
@@ -124,11 +125,13 @@ def create_app(
     add_approval_routes(app, answers, known)
     add_label_routes(app, gateway.publish, waiting.held.board, known, now)
     add_console_routes(app, waiting.held, answers, known, now)
-    add_callback_routes(app, callbacks or CallbackSettings(), gateway.publish, now)
+    callbacks = callbacks or CallbackSettings()
+    afterwords = Afterwords(gateway.publish, waiting.held.board, callbacks.services)
+    add_callback_routes(app, callbacks, gateway.publish, now, afterwords)
     app.add_api_route("/healthz", gateway.healthz, methods=["GET"], summary="The process answers")
     app.add_api_route("/readyz", gateway.readyz, methods=["GET"], summary="The process can do its work")
     webhooks = webhooks or WebhookSettings()
-    told = gateway.webhooks(webhooks)
+    told = gateway.webhooks(webhooks, afterwords)
     for vendor in Vendor:
         app.add_api_route(
             f"/v1/webhooks/{vendor}",
@@ -187,9 +190,9 @@ class _Gateway:
         releases = [started.release.id for started in starts if started is not None]
         return JSONResponse({"accepted": len(events), "releases": releases}, HTTPStatus.ACCEPTED)
 
-    def webhooks(self, settings: WebhookSettings) -> Webhooks:
+    def webhooks(self, settings: WebhookSettings, afterwords: Afterwords) -> Webhooks:
         """Return what answers webhooks, with what the routes share."""
-        return Webhooks(settings, self.publish, self._now, self._max_body_bytes)
+        return Webhooks(settings, self.publish, self._now, self._max_body_bytes, afterwords)
 
     async def healthz(self) -> JSONResponse:
         """Say that the process answers."""

@@ -21,6 +21,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from schemas.errors import SchemaError
+from schemas.pagerduty_afterwords import IncidentOpened, LabelNote, read_pagerduty_afterword
 from schemas.pagerduty_callbacks import DECISION_FIELD, read_pagerduty_callback
 from schemas.replies import Reply, reply_message
 from schemas.slack_callbacks import read_slack_callback
@@ -30,7 +31,9 @@ from schemas.webhook_signatures import (
     check_pagerduty_signature,
     check_slack_signature,
 )
+from streams.afterword_settings import PagerDutyServices
 from streams.delivery_memory import DeliveryMemory
+from streams.gateway_afterwords import Afterwords
 from streams.gateway_bodies import RefusedRequest, media_type, read_body
 from streams.gateway_webhooks import Publish, single_header
 
@@ -67,16 +70,22 @@ class CallbackSettings:
         slack: Signing secrets of the Slack app; any counts.
         slack_teams: Workspaces whose people may answer; empty for any that the secret signs for.
         decision_field: Name of the custom field that answers in PagerDuty.
+        services: Services of PagerDuty's whose incidents say something of releases.
     """
 
     pagerduty: tuple[bytes, ...] = field(default=(), repr=False)
     slack: tuple[bytes, ...] = field(default=(), repr=False)
     slack_teams: tuple[str, ...] = ()
     decision_field: str = DECISION_FIELD
+    services: PagerDutyServices = field(default_factory=PagerDutyServices)
 
 
 def add_callback_routes(
-    app: FastAPI, settings: CallbackSettings, publish: Publish, now: Callable[[], datetime]
+    app: FastAPI,
+    settings: CallbackSettings,
+    publish: Publish,
+    now: Callable[[], datetime],
+    afterwords: Afterwords | None = None,
 ) -> None:
     """Add the routes.
 
@@ -85,8 +94,9 @@ def add_callback_routes(
         settings: What proves a sender.
         publish: Puts a message onto a topic; raises RefusedRequest (503) when Kafka does not take it.
         now: The clock that deliveries are held against.
+        afterwords: Where what PagerDuty tells of releases goes that is no answer; None takes none.
     """
-    callbacks = Callbacks(settings, publish, now)
+    callbacks = Callbacks(settings, publish, now, afterwords)
     for vendor in CallbackVendor:
         app.add_api_route(
             f"/v1/webhooks/{vendor}",
@@ -101,8 +111,15 @@ def add_callback_routes(
 class Callbacks:
     """What the routes share; see `add_callback_routes`."""
 
-    def __init__(self, settings: CallbackSettings, publish: Publish, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: CallbackSettings,
+        publish: Publish,
+        now: Callable[[], datetime],
+        afterwords: Afterwords | None = None,
+    ) -> None:
         self._settings = settings
+        self._afterwords = afterwords
         self._publish = publish
         self._now = now
         self._memory = DeliveryMemory(OLDEST_ANSWER + TOLERANCE)
@@ -138,13 +155,16 @@ class Callbacks:
             logger.warning("callback refused", extra={"vendor": vendor.value, "why": str(error)})
             raise RefusedRequest(HTTPStatus.UNAUTHORIZED, str(error)) from error
         try:
-            reply = self._read(vendor, request, body)
+            afterword = read_pagerduty_afterword(body) if vendor is CallbackVendor.PAGERDUTY else None
+            reply = self._read(vendor, request, body) if afterword is None else None
         except SchemaError as error:
             logger.warning("callback not read", extra={"vendor": vendor.value, "why": str(error)})
             if vendor is CallbackVendor.SLACK:
                 raise RefusedRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
             # A 4xx would be a drop, and three of them turn the subscription off with all that waits in it.
             return _answered(vendor, "ignored", "it cannot be read")
+        if afterword is not None:
+            return _answered(vendor, *await self._take_afterword(afterword, now))
         return _answered(vendor, *await self._take(vendor, reply, now))
 
     def _secrets(self, vendor: CallbackVendor) -> tuple[bytes, ...]:
@@ -189,6 +209,25 @@ class Callbacks:
                 return read_slack_callback(body, self._settings.slack_teams)
             case _:
                 assert_never(vendor)
+
+    async def _take_afterword(self, told: IncidentOpened | LabelNote, now: datetime) -> tuple[str, str]:
+        """Put what is no answer onto the log; return why it was not, as `_take` does."""
+        if self._afterwords is None or now - told.at > OLDEST_ANSWER:
+            return "ignored", f"it is older than {OLDEST_ANSWER}"
+        if told.at - now > TOLERANCE:
+            return "ignored", "it is in the future"
+        name = told.source if isinstance(told, LabelNote) else told.incident
+        async with self._memory.once(now, f"pagerduty afterword {name}") as is_new:
+            if not is_new:
+                return "repeated", "this was told before"
+            try:
+                async with asyncio.timeout(CallbackVendor.PAGERDUTY.takes_at_most.total_seconds()):
+                    count = await self._afterwords.told_by_pagerduty(told, now)
+            except TimeoutError as error:
+                raise RefusedRequest(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "Kafka did not take the message in time; try again"
+                ) from error
+        return ("", "") if count else ("ignored", "it is of no service or environment that is known")
 
     async def _take(self, vendor: CallbackVendor, reply: Reply | None, now: datetime) -> tuple[str, str]:
         """Put a reply onto the log; return why it was not, as a word and a sentence, or "" twice."""

@@ -89,4 +89,5 @@ def _callbacks(settings: Settings) -> CallbackSettings:
         slack=settings.slack.signing_secrets,
         slack_teams=settings.slack.teams,
         decision_field=settings.pagerduty.decision_field,
+        services=settings.pagerduty_services,
     )

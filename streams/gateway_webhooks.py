@@ -18,6 +18,7 @@ from schemas.argocd_deploys import read_argo_cd
 from schemas.cdevents import read_deploy
 from schemas.cloudevents import write_record
 from schemas.errors import SchemaError
+from schemas.git_reverts import Reverts, read_github_reverts, read_gitlab_reverts
 from schemas.github_deploys import read_github
 from schemas.gitlab_deploys import read_gitlab
 from schemas.keys import service_key
@@ -31,6 +32,7 @@ from schemas.webhook_signatures import (
     check_standard_webhook,
 )
 from streams.delivery_memory import DeliveryMemory
+from streams.gateway_afterwords import Afterwords
 from streams.gateway_bodies import RefusedRequest, media_type, read_body
 from streams.webhook_settings import WebhookSettings
 
@@ -62,6 +64,7 @@ class Webhooks:
         publish: Puts a message onto a topic; raises RefusedRequest (503) when Kafka does not take it.
         now: The clock that deliveries are held against.
         max_body_bytes: Bound of a body.
+        afterwords: Where reverts go; None takes none.
     """
 
     def __init__(
@@ -70,7 +73,9 @@ class Webhooks:
         publish: Publish,
         now: Callable[[], datetime],
         max_body_bytes: int = MAX_WEBHOOK_BYTES,
+        afterwords: Afterwords | None = None,
     ) -> None:
+        self._afterwords = afterwords
         self._settings = settings
         self._publish = publish
         self._now = now
@@ -157,6 +162,12 @@ class Webhooks:
         now, delivery = self._now(), _delivery(vendor, request)
         if delivery and self._memory.knows(now, delivery):
             return _nothing_new("repeated", "this delivery was taken before")
+        reverts = _reverts(vendor, request, body)
+        if reverts is not None and self._afterwords is not None:
+            count = await self._afterwords.reverts(reverts, vendor.value, now)
+            if delivery:
+                self._memory.take(now, delivery)
+            return JSONResponse({"accepted": count, "reverted": len(reverts.commits)}, HTTPStatus.ACCEPTED)
         told = self._read(vendor, request, body)
         if isinstance(told, NoDeploy):
             return _nothing_new("ignored", told.why)
@@ -193,6 +204,18 @@ class Webhooks:
                 return read_argo_cd(body, names)
             case _:
                 assert_never(vendor)
+
+
+def _reverts(vendor: Vendor, request: Request, body: bytes) -> Reverts | None:
+    match vendor:
+        case Vendor.GITHUB:
+            return read_github_reverts(request.headers.get("x-github-event", ""), body)
+        case Vendor.GITLAB:
+            return read_gitlab_reverts(body)
+        case Vendor.ARGO_CD:
+            return None
+        case _:
+            assert_never(vendor)
 
 
 def _nothing_new(what: str, why: str) -> JSONResponse:

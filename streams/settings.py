@@ -10,11 +10,13 @@ from schemas.errors import SettingsError
 from schemas.keys import EnvironmentName
 from schemas.names import environment_name
 from streams.access_settings import AccessSettings, read_access_settings
+from streams.afterword_settings import SERVICES_VARIABLE, PagerDutyServices, read_pagerduty_services
 from streams.approval_settings import ApprovalPace, read_approval_pace
 from streams.archive_settings import ArchiveSettings, archive_variables, read_archive_settings
 from streams.explainer_settings import ExplainerSettings, read_explainer_settings
 from streams.gitops_settings import GitOpsSettings, read_gitops_settings
 from streams.journal_settings import JournalSettings, journal_variables, read_journal_settings
+from streams.learner_settings import LearnerSettings, learner_variables, read_learner_settings
 from streams.notifier_settings import NotifierSettings, read_notifier_settings
 from streams.pagerduty_settings import PagerDutySettings, read_pagerduty_settings
 from streams.secret_settings import secret_text
@@ -69,9 +71,11 @@ class Settings:
         slack: Where people are asked in Slack.
         approvals: How patiently, on whichever channel.
         pagerduty: Where people are asked and called in PagerDuty.
+        pagerduty_services: Whose incidents say something of releases. `SUTURE_PAGERDUTY_SERVICES`.
         explainer: Which language model puts questions into words, if any.
         journal_settings: Where the journal lies, and how long what is kept.
         archive: How long the ordered log is kept outside of Kafka.
+        learner: Whether and how often is learnt from what was judged.
         listen: Host and port of the gateway. `SUTURE_LISTEN`.
         gateway: Address of a gateway, for those who ask it for verdicts. `SUTURE_GATEWAY`.
         instance: A name that this process keeps over restarts and shares with no other, such as a
@@ -109,9 +113,11 @@ class Settings:
     slack: SlackSettings = field(default_factory=SlackSettings)
     approvals: ApprovalPace = field(default_factory=ApprovalPace)
     pagerduty: PagerDutySettings = field(default_factory=PagerDutySettings)
+    pagerduty_services: PagerDutyServices = field(default_factory=PagerDutyServices)
     explainer: ExplainerSettings = field(default_factory=ExplainerSettings)
     journal_settings: JournalSettings = field(default_factory=JournalSettings)
     archive: ArchiveSettings = field(default_factory=ArchiveSettings)
+    learner: LearnerSettings = field(default_factory=LearnerSettings)
     listen: str = "127.0.0.1:4318"
     gateway: str = "http://127.0.0.1:4318"
     instance: str = ""
@@ -192,9 +198,13 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         slack=read_slack_settings(given),
         approvals=read_approval_pace(given),
         pagerduty=read_pagerduty_settings(given),
+        pagerduty_services=read_pagerduty_services(
+            given.get(SERVICES_VARIABLE, ""), given.get("SUTURE_PAGERDUTY_SERVICE", "").strip()
+        ),
         explainer=read_explainer_settings(given),
         journal_settings=read_journal_settings(given),
         archive=read_archive_settings(given),
+        learner=read_learner_settings(given),
         listen=text("SUTURE_LISTEN", "127.0.0.1:4318"),
         gateway=text("SUTURE_GATEWAY", "http://127.0.0.1:4318"),
         parent=_whole(given, "SUTURE_PARENT", 0),
@@ -234,6 +244,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         **variables_of(settings.telemetry),
         **journal_variables(settings.journal_settings),
         **archive_variables(settings.archive),
+        **learner_variables(settings.learner),
     }
     return {name: value for name, value in variables.items() if value}
 

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.gate_state import ClosedHold, GateState
+from schemas.approvals import Person, hold_code
 from schemas.effects import Effect
 from schemas.failures import UNPLACED, Failure, FailurePattern
 from schemas.judgements import Recovery, RecoveryKind, Verdict, VerdictKind
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName
-from schemas.labels import HarmTold, Label, LabelKind, Labelled, LabelSource, human_label
+from schemas.labels import AfterwordTold, Label, LabelKind, Labelled, LabelSource, human_label
 from schemas.observations import FailureSeen, ReleaseClosed
 from schemas.orders import Command
 from schemas.policy import Autonomy, GateSettings, Policy, Rule
@@ -72,16 +74,33 @@ def known(commit: str = COMMIT, kind: VerdictKind | None = VerdictKind.HEALTHY) 
     return state
 
 
-def reverted(*commits: str, at: datetime, about: str = "c0ffee1") -> HarmTold:
-    return HarmTold(
-        environment=DEV, source=LabelSource.REVERT, about=about, by="ann via github", at=at, commits=commits
+def reverted(*commits: str, at: datetime, about: str = "c0ffee1") -> AfterwordTold:
+    return AfterwordTold(
+        environment=DEV,
+        source=LabelSource.REVERT,
+        about=about,
+        by="ann",
+        channel="github",
+        at=at,
+        commits=commits,
     )
 
 
-def an_incident(at: datetime, about: str = "PINC1") -> HarmTold:
-    return HarmTold(
-        environment=DEV, source=LabelSource.INCIDENT, about=about, by="pagerduty", at=at, service=CART
+def an_incident(at: datetime, about: str = "PINC1") -> AfterwordTold:
+    return AfterwordTold(
+        environment=DEV,
+        source=LabelSource.INCIDENT,
+        about=about,
+        by="",
+        channel="pagerduty",
+        at=at,
+        service=CART,
     )
+
+
+def told(state: LabelState, event: AfterwordTold) -> list[Label]:
+    gates = GateState(environment=DEV)
+    return [one.label for one in environment_labels.afterword_told(state, gates, {}, event, event.at)]
 
 
 def test_a_release_that_the_service_recovered_from_is_labelled_bad() -> None:
@@ -171,9 +190,7 @@ def test_an_alert_is_the_newest_releases_and_says_so_once() -> None:
 
 @pytest.mark.parametrize("commit", [COMMIT, COMMIT[:7], COMMIT.upper()])
 def test_a_revert_finds_its_release_by_the_commit_however_it_is_written(commit: str) -> None:
-    event = reverted("0" * 40, commit, at=minute(200))
-    (one,) = environment_labels.harm_told(known(), event, minute(200))
-    label = one.label
+    (label,) = told(known(), reverted("0" * 40, commit, at=minute(200)))
     assert (label.kind, label.source, label.by) == (LabelKind.BAD, LabelSource.REVERT, "ann via github")
 
 
@@ -188,16 +205,64 @@ def test_a_revert_finds_its_release_by_the_commit_however_it_is_written(commit: 
         pytest.param(known(), reverted(COMMIT, at=minute(0) + 20 * DAY), id="weeks later"),
     ],
 )
-def test_other_reverts_say_nothing(state: LabelState, event: HarmTold) -> None:
-    assert not list(environment_labels.harm_told(state, event, event.at))
+def test_other_reverts_say_nothing(state: LabelState, event: AfterwordTold) -> None:
+    assert told(state, event) == []
 
 
 def test_every_release_of_a_reverted_commit_is_labelled() -> None:
     state = known()
     other = replace(a_release(service="payments").release, commit=COMMIT)
     environment_labels.opened(state, other)
-    found = environment_labels.harm_told(state, reverted(COMMIT, at=minute(90)), minute(90))
-    assert [one.label.service for one in found] == ["cart", "payments"]
+    assert [label.service for label in told(state, reverted(COMMIT, at=minute(90)))] == ["cart", "payments"]
+
+
+def test_a_revert_that_follows_our_own_rollback_says_no_more_than_that_did() -> None:
+    state = known(kind=VerdictKind.HARMFUL)
+    environment_labels.undone(state, ReleaseId("dev-cart-2"), minute(31))
+    assert told(state, reverted(COMMIT, at=minute(40))) == []
+
+
+def a_note(code: str, by: str = "PXPGF42") -> AfterwordTold:
+    return AfterwordTold(
+        environment=DEV,
+        source=LabelSource.HUMAN,
+        about="E1",
+        by=by,
+        channel="pagerduty",
+        at=minute(50),
+        kind=LabelKind.HARMLESS,
+        code=code,
+        why="the shop was closed",
+    )
+
+
+def test_a_note_with_a_questions_code_labels_its_release_whether_it_is_open_or_over() -> None:
+    gates, people = GateState(environment=DEV), {"ada": Person(pagerduty="PXPGF42")}
+    gates.closed["h-1"] = ClosedHold(
+        service=CART, release=ReleaseId("dev-cart-2"), end="rejected", at=minute(40)
+    )
+    event = a_note(hold_code("h-1"))
+    state = LabelState()
+    (one,) = environment_labels.afterword_told(state, gates, people, event, minute(50))
+    label = one.label
+    assert (label.release, label.kind, label.by) == ("dev-cart-2", LabelKind.HARMLESS, "ada via pagerduty")
+    assert not list(environment_labels.afterword_told(state, gates, people, event, minute(51)))
+    other = a_note("000000")
+    assert not list(environment_labels.afterword_told(LabelState(), gates, people, other, minute(50)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": LabelSource.ALERT},
+        {"commits": ()},
+        {"service": CART},
+        {"commits": (COMMIT,) * 51},
+    ],
+)
+def test_an_afterword_goes_by_exactly_what_its_source_goes_by(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        replace(reverted(COMMIT, at=minute(1)), **changes)  # type: ignore[arg-type]  # what is refused
 
 
 def test_harm_that_is_told_twice_is_said_once() -> None:
