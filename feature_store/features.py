@@ -6,6 +6,7 @@ and hold for the releases that began after it: an estimate for each release woul
 """
 
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from math import isfinite, nan
 from typing import Any
 
@@ -127,15 +128,13 @@ def _rates_by_labels(connection: Connection, table: pa.Table) -> tuple[Floats, F
     """Return the records by labels, of services and of authors, NaN where no estimate was made before."""
     started: list[Any] = table["started_at"].to_pylist()
     of_service, of_author = np.full(len(started), nan), np.full(len(started), nan)
-    if not started:
-        return of_service, of_author
     releases: list[Any] = table["release"].to_pylist()
     authors: list[Any] = table["author"].to_pylist()
     places = list(
         zip(table["environment"].to_pylist(), table["service"].to_pylist(), strict=True),
     )
-    looks = _looks(started[0], started[-1])
-    for begin, end in zip(looks, [*looks[1:], None], strict=True):
+    looks = _looks(started[0], started[-1]) if started else []
+    for begin, end in zip_longest(looks, looks[1:]):
         within = [row for row, at in enumerate(started) if at > begin and (end is None or at <= end)]
         if not within:
             continue
@@ -186,5 +185,5 @@ def _number(value: Any) -> float:
 
 
 def _arrow(connection: Connection, query: str, parameters: list[Any]) -> pa.Table:
-    found = connection.execute(query, parameters).to_arrow_table()
+    found = connection.sql(query, params=parameters).to_arrow_table()
     return pa.table({}) if found is None else found

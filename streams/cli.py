@@ -26,6 +26,7 @@ from streams import (
     cli_policy,
     cli_questions,
     cli_rbac,
+    cli_risk,
     cli_slack,
 )
 
@@ -47,6 +48,7 @@ for module in (
     cli_labels,
     cli_act,
     cli_rbac,
+    cli_risk,
     cli_logs,
     cli_backtest,
     cli_openapi,

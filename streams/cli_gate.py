@@ -26,8 +26,10 @@ from schemas.errors import SettingsError
 from schemas.judgements import VerdictKind
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.names import environment_name, service_name
-from schemas.quality import Change, GateOutcome, PastBuild, Ruling, RulingKind
+from schemas.observation_messages import observation_message
+from schemas.quality import BuildAssessed, Change, GateOutcome, GateResult, PastBuild, Ruling, RulingKind
 from schemas.reports import BuildReported
+from schemas.topics import Topic
 from streams import clock
 from streams.build_reports import bind_report, report_message, version_name, with_numbers
 from streams.gate_tables import print_reports, print_result
@@ -143,6 +145,7 @@ def gate(
     )
     if build is not None:
         history.add_result(result)
+    _tell(settings, result, question)
     if json:
         sys.stdout.buffer.write(to_json(result) + b"\n")
     else:
@@ -213,19 +216,23 @@ def _question(
     sli: list[str],
 ) -> Question:
     # Imported here: DuckDB takes a while, and a pipeline that only reports needs none.
-    from streams.release_records import read_records
+    from streams.release_records import read_records, read_risk
 
     author = build.author if build is not None else ""
     authored = [past.version for past in builds if author and past.author == author]
     of_service, of_author = read_records(settings.journal, environment, service, authored)
+    at = clock.now()
+    champion, features = read_risk(settings.journal, environment, service, version, author, at)
     change = Change(author=author) if diff is None else read_diff(contents_of(diff), author)
     return Question(
         service=service,
         version=version,
         environment=environment,
-        at=clock.now(),
+        at=at,
         commit=build.commit if build is not None else "",
         change=change,
+        champion=champion,
+        features=features,
         service_record=of_service,
         author_record=of_author,
         values=dict(_indicator(text) for text in sli),
@@ -267,6 +274,33 @@ def _publish(settings: Settings, reported: list[BuildReported]) -> bool:
             writer.send(report_message(entry))
         writer.flush()
     return True
+
+
+def _tell(settings: Settings, result: GateResult, question: Question) -> None:
+    """Put onto the log what was said of a build, where a Kafka is configured: models learn from it."""
+    if not settings.bootstrap:
+        return
+    # Imported here: without Kafka none of it is needed.
+    from streams.cli_parts import connected
+    from streams.kafka_log import LogWriter
+
+    assessed = BuildAssessed(
+        environment=result.environment,
+        service=result.service,
+        version=result.version,
+        at=result.at,
+        outcome=result.outcome,
+        score=result.score,
+        failure_chance=result.failure_chance,
+        model=result.risk_model,
+        indicators=result.indicators,
+        commit=question.commit,
+        author=question.change.author,
+    )
+    connected(settings)
+    with LogWriter(settings.bootstrap, settings.prefix) as writer:
+        writer.send(observation_message(Topic.ENVIRONMENT_OBSERVATIONS, assessed.environment, assessed))
+        writer.flush()
 
 
 def _summary(entry: BuildReported, *, is_published: bool) -> dict[str, object]:

@@ -1,11 +1,15 @@
-"""How releases went so far, from the journal: the gate's risk takes its intercept from it."""
+"""How releases went so far, and what is known before the next, from the journal: for the gate's risk."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
+from feature_store.features import features_of_next
 from feature_store.releases import ReleaseRow, list_releases
+from feature_store.risk_training import used_model
 from feature_store.views import connect
 from schemas.keys import EnvironmentName, ServiceName
+from schemas.models import ModelChanged
 from schemas.quality import Record
 
 _MOST = 200
@@ -32,6 +36,28 @@ def read_records(
     judged = [row for row in rows if row.verdict in (_TAKEN_BACK, "healthy")]
     versions = frozenset(authored)
     return _record(judged), _record([row for row in judged if row.version in versions])
+
+
+def read_risk(
+    journal: Path, environment: EnvironmentName, service: ServiceName, version: str, author: str, at: datetime
+) -> tuple[ModelChanged | None, dict[str, float]]:
+    """Return the model of risk that the log names, and what it may ask for; nothing without a model.
+
+    Args:
+        journal: The journal's folder.
+        environment: Where the build is meant for.
+        service: Of what.
+        version: That the build will have.
+        author: Who wrote the change; "" when nobody says.
+        at: When it would begin.
+    """
+    if not journal.is_dir():
+        return None, {}
+    with connect(journal) as connection:
+        model = used_model(connection)
+        if model is None:
+            return None, {}
+        return model, features_of_next(connection, environment, service, version, author, at)
 
 
 def _record(rows: list[ReleaseRow]) -> Record:
