@@ -52,6 +52,7 @@ schemas: $(STAMP)
 	@$(BIN)/python -m schemas.documents --check
 
 unit: $(STAMP)
+	@test -z "$$CI" || $(BIN)/python -m infra.dev s3 fetch
 	@echo "==> unit tests"
 	@$(PYTEST) -q -n 2 --ignore=tests/integration
 
