@@ -57,7 +57,6 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("is_selected", pa.bool_()),
     ("p_bad_low", pa.float64()),
     ("p_bad_high", pa.float64()),
-    ("is_explored", pa.bool_()),
     ("labels", pa.int64()),
     ("is_disputed", pa.bool_()),
 ]
@@ -67,15 +66,14 @@ SCHEMA = pa.schema(_COLUMNS)
 p_bad: probability that it was bad. weight: how much of what there is to know of it is known, from 0 (nobody
 spoke, and nobody could have yet) to 1. known_at: when the newest of what this rests on was said.
 is_selected: it was taken back, so what it would have done is not known; p_bad_low and p_bad_high then are 0
-and 1. is_explored: its rollback was put off on purpose. labels: voices that count. is_disputed: some say bad
-and some do not.
+and 1. labels: voices that count. is_disputed: some say bad and some do not.
 """
 
 _RELEASES = """
 WITH seen AS (
     FROM effects
     WHERE release IS NOT NULL AND happened_at <= $1
-      AND kind IN ('release_opened', 'verdict', 'outcome', 'release_closed', 'decision')
+      AND kind IN ('release_opened', 'verdict', 'outcome', 'release_closed')
 )
 SELECT release,
        max(environment) AS environment,
@@ -86,9 +84,7 @@ SELECT release,
        max(happened_at) FILTER (kind = 'verdict') AS verdict_at,
        min(happened_at) FILTER (kind = 'outcome' AND command_kind IN ('undo', 'abort')
                                 AND outcome_kind IN ('done', 'already_done')) AS undone_at,
-       min(happened_at) FILTER (kind = 'release_closed' AND starts_with(text, 'superseded')) AS superseded_at,
-       coalesce(bool_or(body->>'$.explores_until' IS NOT NULL) FILTER (kind = 'decision'), false)
-           AS is_explored
+       min(happened_at) FILTER (kind = 'release_closed' AND starts_with(text, 'superseded')) AS superseded_at
 FROM seen
 GROUP BY release
 HAVING bool_or(kind IN ('release_opened', 'verdict'))
@@ -284,7 +280,6 @@ def _table(releases: list[dict[str, Any]], read: _Read, found: Fit) -> pa.Table:
             "is_selected": is_selected,
             "p_bad_low": np.where(is_selected, 0.0, found.p_bad),
             "p_bad_high": np.where(is_selected, 1.0, found.p_bad),
-            "is_explored": [row["is_explored"] for row in releases],
             "labels": read.voices.sum(axis=1),
             "is_disputed": (read.voices > 0).all(axis=1),
         },

@@ -22,7 +22,6 @@ def as_values(found: Labelling) -> dict[str, object]:
         "labelled": int(np.count_nonzero(_numbers(found, "labels"))),
         "disputed": int(np.count_nonzero(_numbers(found, "is_disputed"))),
         "selected": int(np.count_nonzero(_numbers(found, "is_selected"))),
-        "explored": int(np.count_nonzero(_numbers(found, "is_explored"))),
         "bad_share": {"least": low, "estimated": middle, "most": high},
         "bad_share_by_verdict": {
             prior.name: float(share) for prior, share in zip(found.priors.bases, known.base, strict=True)
@@ -99,7 +98,6 @@ def _alarms(found: Labelling) -> Iterator[str]:
 def _unknown(found: Labelling) -> Iterator[str]:
     table = found.table
     selected = int(np.count_nonzero(_numbers(found, "is_selected")))
-    explored = int(np.count_nonzero(_numbers(found, "is_explored")))
     low, high, middle = bounds_of_bad_share(table)
     share = selected / table.num_rows if table.num_rows else 0.0
     yield ""
@@ -107,10 +105,6 @@ def _unknown(found: Labelling) -> Iterator[str]:
     yield f"  {selected} releases ({share:.1%}) were taken back: what they would have done, nobody saw."
     yield f"  Bad are from {low:.1%} to {high:.1%} of all releases, whatever those were;"
     yield f"  {middle:.1%} if what was seen of them until then tells."
-    if explored:
-        yield f"  Of {explored} releases the rollback was put off on purpose; see gate.explore."
-    else:
-        yield "  No rollback was put off on purpose (gate.explore), so nothing tells the two apart."
 
 
 def _agreement(found: Labelling, source: int) -> float | None:
