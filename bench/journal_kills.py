@@ -33,6 +33,7 @@ from feature_store.parquet import dataset
 from infra.dev import kafka
 from streams.kafka_log import create_topics
 from streams.settings import Settings, environment_of
+from streams.stopping import stop_flag
 
 PREFIX = "kills."
 _FLUSH = timedelta(seconds=0.2)
@@ -70,7 +71,9 @@ _WEIGHTS: Mapping[Target, int] = {
 }
 
 
-def kill_often(bootstrap: str, folder: Path, kills: int, seed: int, rate: float) -> dict[str, Any]:
+def kill_often(
+    bootstrap: str, folder: Path, kills: int, seed: int, rate: float, stop: threading.Event | None = None
+) -> dict[str, Any]:
     """Return the figures of a run.
 
     Args:
@@ -79,6 +82,7 @@ def kill_often(bootstrap: str, folder: Path, kills: int, seed: int, rate: float)
         kills: How often the journal dies.
         seed: Of load and plan.
         rate: Causes a second, each of which says three effects.
+        stop: Set, it ends the killing early; what was kept by then is counted as ever.
     """
     settings = Settings(bootstrap=bootstrap, prefix=PREFIX, data=folder, flush=_FLUSH, instance="bench")
     create_topics(bootstrap, PREFIX)
@@ -87,6 +91,8 @@ def kill_often(bootstrap: str, folder: Path, kills: int, seed: int, rate: float)
     phases: Counter[Phase] = Counter()
     with Load(bootstrap, PREFIX, rate, seed) as load:
         for number in range(kills):
+            if stop is not None and stop.is_set():
+                break
             target = draw.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
             phases[_live_and_die(settings, target, draw.random())] += 1
             if load.failure is not None:
@@ -96,7 +102,7 @@ def kill_often(bootstrap: str, folder: Path, kills: int, seed: int, rate: float)
         rows = _rest(settings, load)
     inventory = take_inventory(settings.journal)
     return {
-        "kills": kills,
+        "kills": sum(phases.values()),
         "effects": len(load.said),
         "said_again": load.repeats,
         "missing": len(load.said - rows.keys()),
@@ -219,10 +225,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=100.0, help="causes a second; each says three effects")
     parser.add_argument("--data", type=Path, help="keep the journal here; by default it goes when it is over")
     given = parser.parse_args(arguments)
-    started = Started()
+    started, stop = Started(), stop_flag()
     with tempfile.TemporaryDirectory(prefix="suture-kills-") as scratch, kafka.running() as broker:
         folder = given.data or Path(scratch)
-        figures = kill_often(broker.bootstrap, folder, given.kills, given.seed, given.rate)
+        figures = kill_often(broker.bootstrap, folder, given.kills, given.seed, given.rate, stop)
     report(figures, started, seed=given.seed, packages=("kafka-python", "pyarrow", "duckdb"))
     return 1 if figures["missing"] or figures["doubles"] or figures["strangers"] else 0
 
