@@ -37,7 +37,9 @@ class SqlCompleter(Completer):
         rows = run_query(
             connection,
             "SELECT table_name, column_name FROM duckdb_columns() "
-            "WHERE NOT internal AND table_name != 'journal_files' ORDER BY table_name, column_index",
+            "WHERE NOT internal AND table_name != 'journal_files' "
+            # Of two that begin alike the shorter one is meant more often.
+            "ORDER BY length(table_name), table_name, column_index",
         ).rows
         for view, column in rows:
             self._columns.setdefault(view, []).append(column)
