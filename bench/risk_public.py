@@ -3,8 +3,8 @@
 The package foxplainer 0.2.0 ships the data (`foxplainer/dataset/*.csv`); their columns are those of
 S. McIntosh, Y. Kamei, "Are Fix-Inducing Changes a Moving Target?", IEEE TSE 44 (2018): lines added (`la`),
 deleted (`ld`), directories, subsystems, entropy, reviews, ages and experience. They have no dates, so labels
-have no delay here. Nothing says so, but rows lie in the order of time: counters of experience begin low and rise. Which
-change brought a defect is found from its later repair, which errs.
+have no delay here. Nothing says so, but rows lie in the order of time: counters of experience begin low and
+rise. Which change brought a defect is found from its later repair, which errs.
 """
 
 import csv
