@@ -8,7 +8,6 @@ in one atomic rename, and the names alone tell where to go on after a crash.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from feature_store.archive_files import (
     archive_files,
@@ -16,7 +15,7 @@ from feature_store.archive_files import (
     encode_records,
     read_archive_footer,
 )
-from feature_store.disk import Disk
+from feature_store.stores import JournalPlace, Store, open_store
 from schemas.errors import SutureError
 from schemas.instants import EPOCH
 from schemas.records import Record
@@ -67,17 +66,16 @@ class _Partition:
 
 
 class Archive:
-    """Appends entries of topics to Parquet files under a folder.
+    """Appends entries of topics to Parquet files in a folder or a bucket.
 
-    Several archives may share the folder when each appends its own partitions; call `refresh` when a
+    Several archives may share a place when each appends its own partitions; call `refresh` when a
     partition changes hands.
 
     Args:
-        root: The folder; created when missing.
+        place: A folder, `s3://bucket/prefix`, or a store. A folder is created when missing, a bucket is not.
         topics: Names without prefix.
         clock: The current time, for the age limit and for what has been kept long enough.
         limits: When entries become a file.
-        disk: How files are put in place.
         log: Which Kafka the entries come from, such as its cluster id; "" does not say.
 
     Raises:
@@ -87,20 +85,17 @@ class Archive:
 
     def __init__(
         self,
-        root: Path,
+        place: JournalPlace | Store,
         topics: Sequence[str],
         *,
         clock: Callable[[], datetime],
         limits: ArchiveLimits | None = None,
-        disk: Disk | None = None,
         log: str = "",
     ) -> None:
-        self._root, self._topics, self._clock, self._log = root, tuple(topics), clock, log
+        self._store, self._topics, self._clock, self._log = open_store(place), tuple(topics), clock, log
         self._limits = limits or ArchiveLimits()
-        self._disk = disk or Disk()
         self._partitions: dict[Place, _Partition] = {}
-        self._disk.make_folder(root)
-        self.swept = self._disk.sweep(root)
+        self.swept = tuple(self._store.sweep())
         self._load(None)
 
     def resume_offsets(self) -> dict[Place, int]:
@@ -168,11 +163,11 @@ class Archive:
         oldest = (self._clock() - keep).astimezone(UTC).date()
         removed = 0
         for topic in self._topics:
-            files = archive_files(self._root, topic)
+            files = archive_files(self._store, topic)
             newest = {file.partition: file for file in files}
             for file in files:
                 if file.day < oldest and file != newest[file.partition]:
-                    self._disk.remove(file.path)
+                    self._store.remove(file.path)
                     removed += 1
         return removed
 
@@ -191,16 +186,16 @@ class Archive:
             topic, partition = place
             raise ArchivedLogReplacedError(
                 f"{topic}/{partition} has at offset {record.offset} an entry of {_instant(record)}, but "
-                f"{self._root} holds it up to offset {(state.next_offset or 0) - 1} and nothing so late: the "
-                "topic was created anew; move the folder away and start with an empty one"
+                f"{self._store.root} holds it up to offset {(state.next_offset or 0) - 1} and nothing so late: "
+                "the topic was created anew; move the folder away and start with an empty one"
             )
 
     def _write(self, place: Place, state: _Partition) -> None:
         if not state.pending or state.day is None:
             return
         first, last = state.pending[0].offset, state.pending[-1].offset
-        path = archive_path(self._root, place[0], state.day, place[1], first, last)
-        self._disk.publish(path, encode_records(state.pending, self._log))
+        path = archive_path(self._store.root, place[0], state.day, place[1], first, last)
+        self._store.publish(path, encode_records(state.pending, self._log))
         state.pending, state.pending_bytes, state.oldest_at = [], 0, None
 
     def _load(self, places: set[Place] | None) -> None:
@@ -208,11 +203,11 @@ class Archive:
         for place in places or ():
             self._partitions.pop(place, None)
         for topic in self._topics:
-            newest = {file.partition: file for file in archive_files(self._root, topic)}
+            newest = {file.partition: file for file in archive_files(self._store, topic)}
             for partition, file in newest.items():
                 if places is not None and (topic, partition) not in places:
                     continue
-                footer = read_archive_footer(file.path)
+                footer = read_archive_footer(self._store, file.path)
                 if self._log and footer.log and footer.log != self._log:
                     raise ArchivedLogReplacedError(
                         f"{file.path} is of log {footer.log}, expected {self._log}: move the folder away and "

@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feature_store.stores import JournalPlace, Store, open_store
 from schemas.errors import SutureError
 from schemas.records import Record
 
@@ -45,7 +46,7 @@ class ArchiveFileError(SutureError):
 class ArchiveFile:
     """One file: offsets `first` to `last`, both included, of one partition."""
 
-    path: Path
+    path: PurePath
     topic: str
     partition: int
     day: date
@@ -66,22 +67,32 @@ class ArchiveFooter:
     log: str
 
 
-def archive_path(root: Path, topic: str, day: date, partition: int, first: int, last: int) -> Path:
+def archive_path(root: PurePath, topic: str, day: date, partition: int, first: int, last: int) -> PurePath:
     """Return where the file with offsets `first` to `last` lies.
 
-    >>> print(archive_path(Path("archive"), "observations", date(2026, 11, 24), 3, 120, 345))
+    >>> print(archive_path(PurePath("archive"), "observations", date(2026, 11, 24), 3, 120, 345))
     archive/observations/day=2026-11-24/p0003-000000000120-000000000345.parquet
     """
     return root / topic / f"day={day.isoformat()}" / f"p{partition:04d}-{first:012d}-{last:012d}.parquet"
 
 
-def archive_files(root: Path, topic: str) -> tuple[ArchiveFile, ...]:
+def archive_files(place: JournalPlace | Store, topic: str) -> tuple[ArchiveFile, ...]:
     """Return a topic's files by partition and offset, without those within another's range.
+
+    Args:
+        place: The archive's folder, bucket or store.
+        topic: Name without prefix.
 
     Raises:
         ArchiveFileError: something else lies among them.
+        OSError: the store cannot be reached.
     """
-    found = [_file_of(path, topic) for path in (root / topic).glob("day=*/*.parquet")]
+    store = open_store(place)
+    found = [
+        _file_of(item.path, topic)
+        for item in store.list(store.root / topic)
+        if item.path.suffix == ".parquet"
+    ]
     # Of files that begin at one offset the widest comes first: a file can only lie within an earlier one.
     found.sort(key=lambda file: (file.partition, file.first, -file.last))
     counting: list[ArchiveFile] = []
@@ -92,7 +103,7 @@ def archive_files(root: Path, topic: str) -> tuple[ArchiveFile, ...]:
     return tuple(counting)
 
 
-def _file_of(path: Path, topic: str) -> ArchiveFile:
+def _file_of(path: PurePath, topic: str) -> ArchiveFile:
     match = _NAME.fullmatch(path.name)
     try:
         day = date.fromisoformat(path.parent.name.removeprefix("day="))
@@ -101,7 +112,7 @@ def _file_of(path: Path, topic: str) -> ArchiveFile:
     if match is None:
         raise ArchiveFileError(
             f"{path} is not the archive's, expected a name such as "
-            f"{archive_path(Path(), topic, date(2026, 11, 24), 3, 120, 345)}"
+            f"{archive_path(PurePath(), topic, date(2026, 11, 24), 3, 120, 345)}"
         )
     partition, first, last = map(int, match.groups())
     return ArchiveFile(path, topic, partition, day, first, last)
@@ -130,14 +141,14 @@ def encode_records(records: Sequence[Record], log: str = "") -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def read_archive_footer(path: Path) -> ArchiveFooter:
+def read_archive_footer(store: Store, path: PurePath) -> ArchiveFooter:
     """Return a file's own account of itself, without reading its entries.
 
     Raises:
         ArchiveFileError: it is torn, not the archive's, or of a newer version.
     """
     try:
-        pairs = pq.read_metadata(path).metadata or {}
+        pairs = pq.read_metadata(path.as_posix(), filesystem=store.filesystem).metadata or {}
         version, newest_ms = int(pairs[_VERSION_KEY]), int(pairs[_NEWEST_KEY])
     except (pa.ArrowException, OSError) as error:
         raise ArchiveFileError(f"{path} is no whole Parquet file: {str(error).splitlines()[0]}") from error
@@ -150,15 +161,17 @@ def read_archive_footer(path: Path) -> ArchiveFooter:
     return ArchiveFooter(newest_ms=newest_ms, log=pairs.get(_LOG_KEY, b"").decode())
 
 
-def read_archive_file(path: Path, start: int = 0, stop: int | None = None) -> Iterator[Record]:
+def read_archive_file(
+    store: Store, path: PurePath, start: int = 0, stop: int | None = None
+) -> Iterator[Record]:
     """Yield a file's entries from offset `start` up to before `stop`, or its end.
 
     Raises:
         ArchiveFileError: it cannot be read.
     """
-    read_archive_footer(path)
+    read_archive_footer(store, path)
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path.as_posix(), filesystem=store.filesystem) as file:
             for batch in file.iter_batches(batch_size=_READ_AT_ONCE):
                 for record in _records(batch):
                     if record.offset >= start and (stop is None or record.offset < stop):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from schemas.codec import from_python
 from schemas.durations import Duration
@@ -14,12 +15,15 @@ class ArchiveSettings:
     """How long the ordered log is kept outside of Kafka.
 
     Attributes:
+        place: A folder, or `s3://bucket/prefix` as for the journal; None for `archive` in the data folder.
+            `SUTURE_ARCHIVE`.
         keep: How long, by whole files; zero for no archive. What was decided longer ago cannot be run
             again. `SUTURE_ARCHIVE_KEEP`, such as `90d`.
         flush: How long entries are collected before they become a file. Shorter makes more files; longer
             leaves more to be read from Kafka, by those who read the archive, too. `SUTURE_ARCHIVE_FLUSH`.
     """
 
+    place: Path | None = None
     keep: timedelta = timedelta(days=90)
     flush: timedelta = timedelta(minutes=15)
 
@@ -34,12 +38,15 @@ def read_archive_settings(given: Mapping[str, str]) -> ArchiveSettings:
     flush = _duration(given, "SUTURE_ARCHIVE_FLUSH", usual.flush)
     if not flush:
         raise SettingsError("SUTURE_ARCHIVE_FLUSH is 0, expected a time such as 30s or 15m")
-    return ArchiveSettings(keep=_duration(given, "SUTURE_ARCHIVE_KEEP", usual.keep), flush=flush)
+    place = given.get("SUTURE_ARCHIVE", "").strip()
+    keep = _duration(given, "SUTURE_ARCHIVE_KEEP", usual.keep)
+    return ArchiveSettings(place=Path(place) if place else None, keep=keep, flush=flush)
 
 
 def archive_variables(settings: ArchiveSettings) -> dict[str, str]:
     """Return the variables that give a child process the same settings."""
     return {
+        "SUTURE_ARCHIVE": str(settings.place or ""),
         "SUTURE_ARCHIVE_KEEP": f"{settings.keep.total_seconds():.3f}s",
         "SUTURE_ARCHIVE_FLUSH": f"{settings.flush.total_seconds():.3f}s",
     }

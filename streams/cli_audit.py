@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from streams.archive_settings import ArchiveSettings
 from streams.journal_settings import JournalSettings
 from streams.settings import Settings, read_settings
 
@@ -54,7 +55,7 @@ def audit(
         raise typer.BadParameter("--expect goes with --chain")
     settings = read_settings()
     if data is not None:
-        settings = replace(settings, data=data, journal_settings=JournalSettings())
+        settings = replace(settings, data=data, journal_settings=JournalSettings(), archive=ArchiveSettings())
     if chain:
         raise typer.Exit(_audit_chain(settings, expect or [], json))
     raise typer.Exit(_audit_release(settings, " ".join(release or ()), log, from_beginning, json))

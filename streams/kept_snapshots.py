@@ -6,7 +6,6 @@ When the log's beginning has expired, what was known by then is in them alone.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from feature_store.archive_files import (
     ArchiveFile,
@@ -15,8 +14,9 @@ from feature_store.archive_files import (
     encode_records,
     read_archive_file,
 )
-from feature_store.disk import Disk
+from feature_store.stores import JournalPlace, Store, open_store
 from schemas.records import Record
+from streams.recording import ORDERED
 from streams.snapshots import newest_snapshot
 
 Place = tuple[str, int]
@@ -24,15 +24,14 @@ Place = tuple[str, int]
 
 
 class KeptSnapshots:
-    """Snapshots in a folder, one file each.
+    """Snapshots in a folder or a bucket, one file each.
 
     Args:
-        root: The folder; one that does not exist is empty.
-        disk: How files are put in place.
+        place: A folder, `s3://bucket/prefix`, or a store; one that does not exist is empty.
     """
 
-    def __init__(self, root: Path, disk: Disk | None = None) -> None:
-        self._root, self._disk = root, disk or Disk()
+    def __init__(self, place: JournalPlace | Store) -> None:
+        self._store = open_store(place)
 
     def newest(self, place: Place, before: int) -> tuple[int | None, Sequence[Record]]:
         """Return the newest snapshot that holds no offset from `before` on: its position and its pieces.
@@ -45,7 +44,7 @@ class KeptSnapshots:
         for file in reversed(self._files(place)):
             if file.last >= before:
                 continue
-            pieces = list(read_archive_file(file.path))
+            pieces = list(read_archive_file(self._store, file.path))
             if newest_snapshot(*place, pieces) is not None:
                 return file.last, pieces
         return None, ()
@@ -69,8 +68,8 @@ class KeptSnapshots:
             and dict(record.headers).get("position") == position
         ]
         day = now.astimezone(UTC).date()
-        path = archive_path(self._root, topic, day, partition, found.position, found.position)
-        self._disk.publish(path, encode_records(pieces))
+        path = archive_path(self._store.root, topic, day, partition, found.position, found.position)
+        self._store.publish(path, encode_records(pieces))
         return True
 
     def is_due(self, place: Place, now: datetime) -> bool:
@@ -81,11 +80,11 @@ class KeptSnapshots:
     def remove_older(self, keep: timedelta, now: datetime) -> None:
         """Remove what is older than this."""
         oldest = (now - keep).astimezone(UTC).date()
-        for topic in sorted(folder.name for folder in self._root.glob("*") if folder.is_dir()):
-            for file in archive_files(self._root, topic):
+        for topic in ORDERED:
+            for file in archive_files(self._store, topic):
                 if file.day < oldest:
-                    self._disk.remove(file.path)
+                    self._store.remove(file.path)
 
     def _files(self, place: Place) -> Sequence[ArchiveFile]:
         topic, partition = place
-        return [file for file in archive_files(self._root, topic) if file.partition == partition]
+        return [file for file in archive_files(self._store, topic) if file.partition == partition]

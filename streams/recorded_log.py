@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from feature_store.archive_files import ArchiveFile, archive_files, read_archive_file
+from feature_store.stores import bucket_of, open_store
 from schemas.instants import EPOCH
 from schemas.records import Record
 from schemas.topics import Topic, topic_name
@@ -83,7 +84,8 @@ def open_log(source: Settings | Path | RecordedLog) -> RecordedLog:
         case Settings():
             return ArchivedLog(source.archive_folder, source.bootstrap, source.prefix)
         case Path():
-            return ArchivedLog(source) if source.is_dir() else RecordingLog(source)
+            is_archive = source.is_dir() or bucket_of(source) is not None
+            return ArchivedLog(source) if is_archive else RecordingLog(source)
         case _:
             return source
 
@@ -106,13 +108,13 @@ class ArchivedLog:
     """The archive's files, and what Kafka has behind them.
 
     Args:
-        root: The archive's folder; one that does not exist is empty.
+        place: The archive's folder or bucket; one that does not exist is empty.
         bootstrap: Kafka's addresses; "" reads the files alone.
         prefix: The installation's, of topics.
     """
 
-    def __init__(self, root: Path, bootstrap: str = "", prefix: str = "") -> None:
-        self._root, self._bootstrap, self._prefix = root, bootstrap, prefix
+    def __init__(self, place: Path, bootstrap: str = "", prefix: str = "") -> None:
+        self._store, self._bootstrap, self._prefix = open_store(place), bootstrap, prefix
 
     def places(self) -> tuple[Place, ...]:
         """Return the partitions of which there is anything."""
@@ -160,7 +162,7 @@ class ArchivedLog:
             if stop is not None and file.first >= stop:
                 return
             has_begun = True
-            yield from read_archive_file(file.path, position, stop)
+            yield from read_archive_file(self._store, file.path, position, stop)
             position = file.last + 1
         if self._bootstrap and (stop is None or position < stop):
             yield from self._tail(place, position, stop, None if has_begun else since)
@@ -181,7 +183,7 @@ class ArchivedLog:
             reader.close()
 
     def _files(self, topic: str) -> Iterable[ArchiveFile]:
-        return archive_files(self._root, topic)
+        return archive_files(self._store, topic)
 
     def _held(self) -> dict[Place, tuple[int, int]]:
         """Return what Kafka holds of each partition that is not empty."""

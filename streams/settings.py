@@ -134,8 +134,8 @@ class Settings:
 
     @property
     def archive_folder(self) -> Path:
-        """Return the archive's folder."""
-        return self.data / "archive"
+        """Return the archive's folder, or the address of its bucket as a path."""
+        return self.archive.place or self.data / "archive"
 
     @property
     def runs(self) -> Path:

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from feature_store.archive_files import archive_files, encode_records, read_archive_file
+from feature_store.stores import open_store
 from infra.dev.kafka import Broker
 from schemas.observations import OutcomeReported
 from schemas.topics import Topic
@@ -49,9 +50,9 @@ def alter(installation: Installation, found: Any) -> tuple[str, int, int]:
                 replace(record, headers=(*record.headers, ("note", b"later")))
                 if record.offset == rerun["last"]
                 else record
-                for record in read_archive_file(file.path)
+                for record in read_archive_file(open_store(root), file.path)
             ]
-            file.path.write_bytes(encode_records(records))
+            Path(file.path).write_bytes(encode_records(records))
     return rerun["topic"], rerun["partition"], rerun["last"]
 
 
