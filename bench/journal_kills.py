@@ -144,7 +144,8 @@ _SOUGHT = {Target.FRESH: Phase.WRITING, Target.MERGE: Phase.MERGING, Target.MANI
 
 
 def _start(settings: Settings) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **environment_of(settings)}
+    # It ends with this process, too, should somebody kill that.
+    environment = {**os.environ, **environment_of(settings), "SUTURE_PARENT": str(os.getpid())}
     process = subprocess.Popen(
         [sys.executable, "-m", "streams.cli", "--log-level", "error", "journal"], env=environment
     )
