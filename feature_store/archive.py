@@ -186,7 +186,7 @@ class Archive:
             topic, partition = place
             raise ArchivedLogReplacedError(
                 f"{topic}/{partition} has at offset {record.offset} an entry of {_instant(record)}, but "
-                f"{self._store.root} holds it up to offset {(state.next_offset or 0) - 1} and nothing so late: "
+                f"{self._store.root} holds it up to {(state.next_offset or 0) - 1} and nothing so late: "
                 "the topic was created anew; move the folder away and start with an empty one"
             )
 
