@@ -66,6 +66,8 @@ def watch(
     if first >= end:
         return []
     state.next = end
+    if not any(pod.spoke(first, end) for pod in window.pods.values()):
+        return []
     pods = tuple(sorted(window.pods))
     told = []
     for signal in rule.signals:

@@ -11,9 +11,10 @@ enough of these numbers are nobody else's: a success of 100 % is everybody's, a 
 not. Blind to an echo that is rescaled or shifted in time; that is left out of both sides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from detectors.panels import until
+from detectors.tracks import Track
 from detectors.windows import ServiceWindow
 
 LEAST_DISTINCTIVE = 2
@@ -47,21 +48,28 @@ def sources(
 def _is_echo(window: ServiceWindow, name: str, old: str, everybody: Sequence[str], end: int) -> bool:
     canary, gone = window.pods[name], window.pods[old]
     begin = until(window, gone, end)
+    if not gone.spoke(begin, end) or not canary.spoke(begin, end):
+        return False
     others = [window.pods[key] for key in everybody if key not in (name, old)]
     distinctive = 0
     for key in sorted(gone.tracks):
         if key not in canary.tracks:
             continue
-        told, readings = gone.tracks[key].between(begin, end)
-        said, spoken = canary.tracks[key].between(begin, end)
-        both = (readings > 0) & (spoken > 0)
-        if not both.any():
-            continue
-        if (told[both] != said[both]).any():
+        shared = list(_shared(gone.tracks[key], canary.tracks[key], begin, end))
+        if any(told != said for _, told, said in shared):
             return False
-        elsewhere = [pod.tracks[key].between(begin, end)[0] for pod in others if key in pod.tracks]
-        unlike = both.copy()
-        for values in elsewhere:
-            unlike &= values != said
-        distinctive += int(unlike.sum())
+        if distinctive < LEAST_DISTINCTIVE:
+            elsewhere = [pod.tracks[key] for pod in others if key in pod.tracks]
+            distinctive += sum(
+                all(track.sum_of(index) != said for track in elsewhere) for index, _, said in shared
+            )
     return distinctive >= LEAST_DISTINCTIVE
+
+
+def _shared(one: Track, other: Track, begin: int, end: int) -> Iterator[tuple[int, float, float]]:
+    """Yield the intervals of which both tracks have a reading, with both sums."""
+    first = max(begin, one.first, other.first)
+    for index in range(first, min(end, one.first + len(one.sums), other.first + len(other.sums))):
+        here, there = index - one.first, index - other.first
+        if one.readings[here] > 0 and other.readings[there] > 0:
+            yield index, one.sums[here], other.sums[there]

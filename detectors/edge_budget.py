@@ -16,8 +16,6 @@ Source: the series is the usual one of online multiple testing, see D. P. Foster
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from detectors.case import Span
 from detectors.matching import selector_key
 from detectors.windows import ServiceWindow
@@ -100,6 +98,5 @@ def _first_heard(window: ServiceWindow, pods: Sequence[str], signal: Signal, edg
     for name in pods:
         track = window.pods[name].track(key)
         if track is not None:
-            heard = np.flatnonzero(track.between(span.quiet, span.end)[1] > 0)
-            first = min(first, span.quiet + int(heard[0])) if len(heard) else first
+            first = track.first_heard(span.quiet, first)
     return first

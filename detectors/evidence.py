@@ -41,6 +41,9 @@ def _rank(finding: Finding) -> tuple[bool, float, str, str]:
 def _of_signal(case: Case, signal: Signal) -> list[Finding]:
     """Return what each edge of a signal says; the edges share the signal's budget."""
     window, found, span = case.window, case.found, case.span
+    heard = (*found.canary, *(echo for _, echo in found.echoes))
+    if not any(window.pods[key].spoke(span.start, span.end) for key in heard):
+        return []
     edges = edges_of(window, (*found.canary, *found.stable), signal)
     # A pod that was upgraded in place lived before under the same name.
     names = {window.pods[key].name for key in found.canary}

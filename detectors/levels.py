@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.expected_sizes import expecting
+from detectors.memo import by_content
 from detectors.mixtures import grid, log_sum
 
 Floats = NDArray[np.float64]
@@ -65,6 +66,7 @@ class Noise:
     lag: float
 
 
+@by_content(4096)
 def quiet_noise(levels: Floats, scale: float) -> Noise:
     """Return how pods differ from their twins in the quiet time.
 
@@ -86,6 +88,7 @@ def quiet_noise(levels: Floats, scale: float) -> Noise:
     )
 
 
+@by_content(4096)
 def own_past(apart: Floats, weight: float, scale: float) -> tuple[float, Noise] | None:
     """Return a canary's lasting difference to its twins before the release, and the noise around it.
 
@@ -185,6 +188,16 @@ def shift_log_e(
     told = np.flatnonzero(np.isfinite(apart))
     if not len(told):
         return 0.0, -1
+    # What is unsaid at the end changes nothing, and a silent canary's minutes are known again without it.
+    end = int(told[-1]) + 1
+    return _shift_log_e(apart[:end], weight[:end], margin, noise, expected)
+
+
+@by_content(4096)
+def _shift_log_e(
+    apart: Floats, weight: Floats, margin: float, noise: Noise, expected: float | None
+) -> tuple[float, int]:
+    told = np.flatnonzero(np.isfinite(apart))
     worst = int(np.argmax(apart[told]))
     full = _log_e(
         *_whitened(apart, weight, told, noise.lag), margin, noise, float(np.mean(weight[told])), expected

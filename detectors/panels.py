@@ -1,7 +1,8 @@
 """Panels: one signal of many pods over consecutive intervals, as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,26 +67,59 @@ def read(
         echoes: Which of the pods are heard under a deleted pod's name as well; see `detectors.echoes`.
     """
     key = selector_key(selector)
-    sums = np.zeros((len(pods), max(end - first, 0)))
-    readings = np.zeros_like(sums)
+    width = max(end - first, 0)
     heard_as = dict(echoes)
+    silent = [0.0] * width
+    sums: list[Sequence[float]] = [silent] * len(pods)
+    readings: list[Sequence[float]] = [silent] * len(pods)
     for row, name in enumerate(pods):
         pod = window.pods[name]
-        echo = window.pods.get(heard_as.get(name, ""))
-        edges = pod.edges(key) if edge is None else [edge]
-        if echo is not None and edge is None:
-            edges = sorted({*edges, *echo.edges(key)})
+        echo = window.pods.get(heard_as[name]) if name in heard_as else None
+        if echo is not None:
+            said, count = _with_echo(window, pod, echo, (key, edge), first, end)
+            sums[row], readings[row] = said.tolist(), count.tolist()
+            continue
         last = until(window, pod, end)
-        for caller in edges:
-            more, count = _between(pod, f"{key}|{caller}", first, last, end)
-            if echo is not None:
-                born = max((pod.born_ms or 0) // window.width_ms, until(window, echo, end))
-                again, repeated = _between(echo, f"{key}|{caller}", max(first, born), end, end)
-                again, repeated = _shifted(again, len(more)), _shifted(repeated, len(more))
-                more = np.where(count > 0, more, again)
-                count = np.where(count > 0, count, repeated)
-            sums[row] += more
-            readings[row] += count
+        if not pod.spoke(first, last):
+            continue
+        edges = pod.edges(key) if edge is None else (edge,)
+        told = [track for caller in edges if (track := pod.track(f"{key}|{caller}")) is not None]
+        if len(told) == 1:
+            sums[row], readings[row] = told[0].padded(first, last, end)
+        elif told:
+            several = [track.padded(first, last, end) for track in told]
+            sums[row] = _added(one for one, _ in several)
+            readings[row] = _added(one for _, one in several)
+    # What is added to nothing has no negative zero.
+    shape = len(pods), width
+    return (
+        np.array(sums, dtype=float).reshape(shape) + 0.0,
+        np.array(readings, dtype=float).reshape(shape) + 0.0,
+    )
+
+
+def _added(rows: Iterable[Sequence[float]]) -> list[float]:
+    """Return the sum of rows, interval by interval, in their order."""
+    total: list[float] | None = None
+    for row in rows:
+        total = [0.0 + value for value in row] if total is None else list(map(add, total, row))
+    return total or []
+
+
+def _with_echo(
+    window: ServiceWindow, pod: Pod, echo: Pod, what: tuple[str, str | None], first: int, end: int
+) -> tuple[Floats, Floats]:
+    """Return what a pod said, and where it said nothing, what was said under the deleted pod's name."""
+    key, edge = what
+    sums, readings = np.zeros(max(end - first, 0)), np.zeros(max(end - first, 0))
+    last = until(window, pod, end)
+    for caller in sorted({*pod.edges(key), *echo.edges(key)}) if edge is None else [edge]:
+        more, count = _between(pod, f"{key}|{caller}", first, last, end)
+        born = max((pod.born_ms or 0) // window.width_ms, until(window, echo, end))
+        again, repeated = _between(echo, f"{key}|{caller}", max(first, born), end, end)
+        again, repeated = _shifted(again, len(more)), _shifted(repeated, len(more))
+        sums += np.where(count > 0, more, again)
+        readings += np.where(count > 0, count, repeated)
     return sums, readings
 
 
@@ -159,8 +193,8 @@ def _above(requests: tuple[Floats, Floats], below: tuple[Floats, Floats] | None)
 
 def edges_of(window: ServiceWindow, pods: Sequence[str], signal: Signal) -> list[str]:
     """Return the callers that a signal's series name, sorted; "" stands for series that name none."""
-    selector = signal.exposure or signal.events
-    return sorted({edge for name in pods for edge in window.pods[name].edges(selector_key(selector))})
+    key = selector_key(signal.exposure or signal.events)
+    return sorted({edge for name in pods for edge in window.pods[name].edges(key)})
 
 
 def routes_of(window: ServiceWindow, pods: Sequence[str], signal: Signal) -> list[str]:

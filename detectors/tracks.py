@@ -69,6 +69,31 @@ class Track:
             readings[low - first : high - first] = self.readings[place]
         return sums, readings
 
+    def padded(self, first: int, last: int, end: int) -> tuple[list[float], list[int]]:
+        """Return sums and readings of the intervals `first` to `end` - 1, 0 from `last` on."""
+        begun = self.first
+        low, high = max(first, begun), min(last, begun + len(self.sums))
+        if low >= high:
+            return [0.0] * max(end - first, 0), [0] * max(end - first, 0)
+        sums, readings = self.sums[low - begun : high - begun], self.readings[low - begun : high - begun]
+        if low > first:
+            sums, readings = [0.0] * (low - first) + sums, [0] * (low - first) + readings
+        if high < end:
+            sums, readings = sums + [0.0] * (end - high), readings + [0] * (end - high)
+        return sums, readings
+
+    def sum_of(self, index: int) -> float:
+        """Return the sum of one interval, 0 where nothing was said."""
+        place = index - self.first
+        return self.sums[place] if 0 <= place < len(self.sums) else 0.0
+
+    def first_heard(self, first: int, end: int) -> int:
+        """Return the first interval from `first` on in which something was said; `end` for none before it."""
+        for index in range(max(first, self.first), min(end, self.first + len(self.readings))):
+            if self.readings[index - self.first] > 0:
+                return index
+        return end
+
 
 @dataclass(slots=True, kw_only=True)
 class RecentPoints:

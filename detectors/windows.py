@@ -5,6 +5,7 @@ State of the engine: plain and mutable, so that it can be written as JSON and re
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from detectors.blindness import Blindness
 from detectors.log_counts import ERROR_SEVERITY, LOG_TEMPLATES, LogCounts
@@ -110,10 +111,24 @@ class Pod:
         found = self.tracks.get(key)
         return self.routes.get(key) if found is None else found
 
-    def edges(self, selector: str) -> list[str]:
+    def edges(self, selector: str) -> tuple[str, ...]:
         """Return the callers that a selector's readings name, sorted."""
-        start = f"{selector}|"
-        return sorted(key[len(start) :] for key in self.tracks if key.startswith(start))
+        return _edges(tuple(self.tracks), selector)
+
+    def spoke(self, first: int, end: int) -> bool:
+        """Return whether it may have said anything in the intervals `first` to `end` - 1; if not, it did not.
+
+        Every reading is in `spoken` as well, so no track holds one where this is false.
+        """
+        begun = self.spoken.first
+        return max(first, begun) < min(end, begun + len(self.spoken.sums))
+
+
+@lru_cache(maxsize=65536)
+def _edges(tracks: tuple[str, ...], selector: str) -> tuple[str, ...]:
+    """Return the callers of a selector among the names of tracks, which the pods of a service share."""
+    start = f"{selector}|"
+    return tuple(sorted(key[len(start) :] for key in tracks if key.startswith(start)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -278,7 +293,7 @@ class ServiceWindow:
         for pod in self.pods.values():
             pod.spoken.drop_before(floor)
             pod.lines.drop_before(floor)
-            for track_key in list(pod.tracks):
+            for track_key in [key for key, track in pod.tracks.items() if track.first < floor]:
                 pod.tracks[track_key].drop_before(floor)
                 if not pod.tracks[track_key].sums:
                     del pod.tracks[track_key]
