@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-kubernetes demo-gate test check lint types imports unit integration schemas fix parts bench clean
+.PHONY: help setup demo demo-kubernetes demo-gate test check lint types imports unit integration schemas fix parts bench backtest clean
 
 help:  ## Show what can be done
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -67,6 +67,12 @@ parts: $(STAMP)  ## Fetch and build the real parts into the cache
 fix: $(STAMP)  ## Format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+LOG ?= ../shared/bench/changerca/replay.jsonl.gz
+LABELS ?= ../shared/bench/changerca/labels.csv
+backtest: $(STAMP)  ## Judge a log again by CANDIDATE=policy.yaml; fails when that is worse, or nobody can tell
+	@test -n "$(CANDIDATE)" || { echo "CANDIDATE is not set, expected a policy file"; exit 2; }
+	@$(BIN)/suture backtest "$(LOG)" --candidate "$(CANDIDATE)" --labels "$(LABELS)" --check
 
 bench: $(STAMP)  ## Measure the judge on the sets under ../shared/bench
 	@for set in changerca kontrast nab loghub; do $(BIN)/python -m bench.$$set --data ../shared/bench/$$set || exit 1; done
