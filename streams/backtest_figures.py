@@ -75,7 +75,7 @@ def figures(pairs: Sequence[Pair], blamed: Sequence[Blamed], seed: int) -> tuple
         _figure("false_calls", "per 1,000", _shares(fair, _good, Pair.called, 1000.0), seed),
         _figure("found", "share", _shares(fair, _bad, Pair.called, 1.0), seed),
         _figure("delay", "min", _delays(fair), seed),
-        _figure("bad_minutes", "min a bad release", _bad_minutes(known), seed),
+        _figure("bad_minutes", "min a release", _bad_minutes(known), seed),
     ]
     said += [_figure(f"blame_hits_{most}", "share", _hits(blamed, most), seed) for most in (1, 3)]
     return tuple(said)

@@ -11,8 +11,8 @@ from streams.backtest_figures import Figure
 
 _ABOUT = {
     "false_rollbacks": "false rollbacks",
-    "false_calls": "false calls for one",
-    "found": "bad releases found",
+    "false_calls": "false calls",
+    "found": "bad found",
     "delay": "delay",
     "bad_minutes": "bad minutes",
     "blame_hits_1": "blame HR@1",
@@ -82,16 +82,16 @@ def show(found: Comparison, checked: Checked, console: Console) -> None:
 
 def _figures(found: Comparison) -> RenderableType:
     table = Table(title="Figures; the interval is of the paired difference, 95 %")
-    for name in ("figure", found.champion, found.candidate, "difference", "interval", "unit", "of"):
-        table.add_column(name, justify="left" if name in ("figure", "unit") else "right", no_wrap=True)
+    table.add_column("figure", no_wrap=True)
+    for name in (found.champion, found.candidate, "difference", "interval", "of"):
+        table.add_column(name, justify="right")
     for one in found.figures:
         table.add_row(
-            _ABOUT[one.name],
+            f"{_ABOUT[one.name]}, {one.unit}",
             _number(one.champion),
             _number(one.candidate),
             _number(one.difference),
             _interval(one),
-            one.unit,
             _number(one.releases),
         )
     return table
