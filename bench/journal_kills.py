@@ -35,7 +35,7 @@ from streams.kafka_log import create_topics
 from streams.settings import Settings, environment_of
 from streams.stopping import stop_flag
 
-PREFIX = "kills."
+PREFIX = "journal-kills."
 _FLUSH = timedelta(seconds=0.2)
 """Short, so that thirty-two files, and with them a merge, come about every seven seconds of life."""
 _LONGEST_LIFE_S = 20.0

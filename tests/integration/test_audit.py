@@ -74,6 +74,8 @@ def test_a_release_is_run_again_from_kafka_and_from_the_archive_alone(
         )
         code, found = audited(installation, release)
         assert (code, found["differences"], found["not_rerun"]) == (0, [], [])
+        code, found = audited(installation, release, "--from-beginning")
+        assert (code, found["differences"], found["not_rerun"]) == (0, [], [])
         assert {"release_opened", "evidence", "verdict", "decision", "command"} <= found["kinds"].keys()
         assert found["codes"] == {code_digest(): found["identical"]}
         assert [rerun["snapshot"] for rerun in found["reruns"]] == [None, None]
