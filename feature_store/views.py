@@ -38,6 +38,7 @@ VIEWS = (
     "anomalies",
     "failures",
     "incidents",
+    "models",
     "releases",
     "builds",
     "features",

@@ -19,6 +19,7 @@ from streams import (
     cli_keys,
     cli_labels,
     cli_logs,
+    cli_models,
     cli_openapi,
     cli_pagerduty,
     cli_parts,
@@ -50,6 +51,7 @@ for module in (
     cli_rbac,
     cli_risk,
     cli_logs,
+    cli_models,
     cli_backtest,
     cli_openapi,
 ):

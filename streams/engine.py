@@ -66,6 +66,7 @@ class EngineState:
         seen: `key topic/partition` to (offset, index) of the newest origin taken for that key.
         profile: What the judge learnt, which is laid over the policy's rules.
         model: Id of the model that the profile is of; "" for none.
+        model_at: When that was decided; what was decided earlier and comes later changes nothing.
     """
 
     policy: Policy = field(default_factory=default_policy)
@@ -77,6 +78,7 @@ class EngineState:
     environments: dict[str, EnvironmentState] = field(default_factory=dict)
     profile: Profile | None = None
     model: str = ""
+    model_at: AwareDatetime | None = None
 
     def __post_init__(self) -> None:
         if not self.digest:
@@ -223,7 +225,9 @@ class Engine:
 
     def _model_changed(self, change: ModelChanged) -> Iterator[tuple[str, Said]]:
         is_used = change.stage in (ModelStage.CHAMPION, ModelStage.RETIRED)
-        if is_used and change.card.family is ModelFamily.JUDGE:
+        is_late = self._state.model_at is not None and change.at < self._state.model_at
+        if is_used and change.card.family is ModelFamily.JUDGE and not is_late:
+            self._state.model_at = change.at
             is_champion = change.stage is ModelStage.CHAMPION
             self._state.profile = change.profile
             self._state.model = change.card.id if is_champion else change.card.parent

@@ -169,7 +169,8 @@ def parts_of(settings: Settings) -> Mapping[str, list[str]]:
     notifier = {"notifier": ["notifier"]} if configured_sinks(settings) else {}
     puller = {"puller": ["puller"]} if settings.pull else {}
     archive = {"archive": ["archive"]} if settings.archive.keep else {}
-    return {**PARTS, **archive, **watcher, **puller, **notifier}
+    learner = {"learner": ["learner"]} if settings.learner.is_on else {}
+    return {**PARTS, **archive, **learner, **watcher, **puller, **notifier}
 
 
 def with_secrets(settings: Settings) -> Settings:
