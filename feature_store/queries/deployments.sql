@@ -11,7 +11,7 @@
 -- has_failed: it was taken back, or its labels say that it did damage
 -- failed_why: taken back, taken back by hand, or labelled bad; empty when it has not failed
 -- damaged_at: of one that failed, start of the first bad interval, else its start
--- restored_at: when the service was well again, else when the release was gone; null while neither is known
+-- restored_at: when the service was well again, else when the release was gone; null while neither is known, or it did not recover
 -- recovery_s: from damaged_at to restored_at, in seconds
 CREATE VIEW deployments AS
 WITH opened AS (
@@ -30,6 +30,7 @@ followed AS (
 ),
 judged AS (
     SELECT followed.*, releases.undone_at, incidents.recovered_at,
+           coalesce(incidents.outcome IN ('not_recovered', 'worse'), false) AS is_ill,
            coalesce(incidents.first_bad_at, followed.started_at) AS bad_from,
            CASE WHEN undone_at IS NOT NULL THEN 'taken back'
                 WHEN is_followed_by_return THEN 'taken back by hand'
@@ -47,7 +48,8 @@ SELECT release, environment, service, coalesce(team, '') AS team, version, start
        failed_why <> '' AS has_failed, failed_why,
        CASE WHEN has_failed THEN bad_from END AS damaged_at,
        CASE WHEN has_failed
-            THEN coalesce(recovered_at, undone_at, if(is_followed_by_return, next_at, NULL)) END AS restored_at,
+            THEN coalesce(recovered_at, if(is_ill, NULL, undone_at), if(is_followed_by_return, next_at, NULL))
+            END AS restored_at,
        CASE WHEN restored_at IS NOT NULL THEN greatest(epoch(restored_at - damaged_at), 0) END AS recovery_s
 FROM judged
 ORDER BY started_at DESC, release;

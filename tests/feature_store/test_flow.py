@@ -111,6 +111,12 @@ def test_without_a_recovery_that_was_seen_a_failed_deployment_ends_with_its_undo
     assert (row["failed_why"], row["restored_at"], row["recovery_s"]) == ("taken back", script.at(9), 240.0)
 
 
+def test_a_service_that_did_not_recover_has_no_time_to_recovery(tmp_path: Path) -> None:
+    write(tmp_path, stories.held_and_approved().effects)
+    row = one(tmp_path, "SELECT * FROM deployments")
+    assert (row["failed_why"], row["restored_at"], row["recovery_s"]) == ("taken back", None, None)
+
+
 def test_a_return_by_hand_is_no_deployment_and_fails_the_one_before_it(tmp_path: Path) -> None:
     bad = release("2", first_offset=0).opened()
     back = release("1", days=0.5, first_offset=50, is_rollback=True).opened()

@@ -87,6 +87,9 @@ def inputs_of(step: dict[str, Any]) -> dict[str, str]:
 
 def run_step(step: dict[str, Any], folder: Path, given: Mapping[str, str], code: int = 0) -> int:
     variables = {name: given.get(source, "r-1") for name, source in inputs_of(step).items()}
+    if "COMMITTED_AT" in variables:
+        # From the event that started the run.
+        variables["COMMITTED_AT"] = COMMITTED_AT
     github = {
         "GITHUB_SHA": "abc",
         "GITHUB_SERVER_URL": "https://github.example",
@@ -107,8 +110,10 @@ GIVEN = {
     "gateway": "http://gateway:4318",
     "template": "",
     "target": "",
+    "team": "shop",
     "timeout": "20m",
 }
+COMMITTED_AT = "2026-11-23T04:00:00+01:00"
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 64])
@@ -123,6 +128,7 @@ def test_the_action_tells_of_the_deployment_and_ends_as_the_waiting_does(
     for options in (told, asked):
         assert (options["service"], options["version"], options["environment"]) == ("cart", EVIL, "prod")
     assert (told["commit"], told["url"]) == ("abc", "https://github.example/shop/cart/actions/runs/7")
+    assert (told["team"], told["committed_at"]) == ("shop", COMMITTED_AT)
     assert (asked["release"], asked["timeout"]) == ("r-1", "20m")
     assert (told["gateway"], asked["gateway"]) == ("http://gateway:4318",) * 2
     assert asked["held"] == WhenHeld.EXIT
@@ -161,6 +167,7 @@ def test_the_job_for_gitlab_tells_of_the_deployment_and_ends_as_the_waiting_does
         "CI_COMMIT_SHORT_SHA": EVIL,
         "CI_ENVIRONMENT_NAME": "prod",
         "CI_COMMIT_SHA": "abc",
+        "CI_COMMIT_TIMESTAMP": COMMITTED_AT,
         "CI_PIPELINE_URL": "https://gitlab.example/shop/cart/-/pipelines/7",
         "SUTURE_GATEWAY": "http://gateway:4318",
     }
@@ -173,6 +180,7 @@ def test_the_job_for_gitlab_tells_of_the_deployment_and_ends_as_the_waiting_does
     for options in (told, asked):
         assert (options["service"], options["version"], options["environment"]) == ("cart", EVIL, "prod")
     assert (told["commit"], told["url"]) == ("abc", "https://gitlab.example/shop/cart/-/pipelines/7")
+    assert (told["team"], told["committed_at"]) == ("", COMMITTED_AT)
     assert (asked["release"], asked["timeout"]) == ("r-1", "30m")
     assert (told["gateway"], asked["gateway"]) == ("http://gateway:4318",) * 2
     assert asked["held"] == WhenHeld.WAIT
@@ -181,7 +189,13 @@ def test_the_job_for_gitlab_tells_of_the_deployment_and_ends_as_the_waiting_does
 
 def test_a_deployment_that_cannot_be_told_ends_the_job(tmp_path: Path) -> None:
     job = load("gitlab.yml")[".suture-verdict"]
-    variables = {"CI_COMMIT_SHA": "abc", "CI_PIPELINE_URL": "u", "DEPLOY_CODE": "2", "CODE": "0"}
+    variables = {
+        "CI_COMMIT_SHA": "abc",
+        "CI_COMMIT_TIMESTAMP": "",
+        "CI_PIPELINE_URL": "u",
+        "DEPLOY_CODE": "2",
+        "CODE": "0",
+    }
     # Not 2, by which the job would say that a human is asked.
     given = {**job["variables"], **variables, "SUTURE_GATEWAY": "http://gateway:4318"}
     assert run("\n".join(job["script"]), tmp_path, given) == 64
