@@ -10,7 +10,7 @@ _PEOPLE = (LabelSource.HUMAN, LabelSource.APPROVAL, LabelSource.REJECTION)
 
 
 def labels_told(story: Story) -> Iterator[str]:
-    """Return a line a voice, the newest of its words, and one that says when they disagree."""
+    """Return a sentence a voice, the newest of its words, and one that says when they disagree."""
     voices: dict[tuple[str, str], Label] = {}
     for said in story.of(Labelled):
         label = said.label
@@ -20,8 +20,8 @@ def labels_told(story: Story) -> Iterator[str]:
     for label in voices.values():
         because = f": {label.why}" if label.why else ""
         trust = f"trusted to {label.trust:.0%}"
-        yield f"  {words(label.kind)}, by {label.by} ({label.source}, {trust}), at {clock(label.at)}{because}"
+        yield f"{words(label.kind)}, by {label.by} ({label.source}, {trust}), at {clock(label.at)}{because}"
     bad = sum(label.kind is LabelKind.BAD for label in voices.values())
     if 0 < bad < len(voices):
         others = len(voices) - bad
-        yield f"  They disagree: {bad} for bad, {others} against it. `suture labels report` weighs them."
+        yield f"They disagree: {bad} for bad, {others} against it. `suture labels report` weighs them."

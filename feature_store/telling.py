@@ -60,7 +60,7 @@ def tell(story: Story) -> str:
         ("WHO IS TO BLAME", _blame(story)),
         ("WHAT WAS DECIDED", decisions_told(story)),
         ("WHAT WAS DONE", actions_told(story)),
-        ("WHAT IT WAS SAID TO BE", labels_told(story)),
+        ("WHAT IT WAS SAID TO BE", (line for text in labels_told(story) for line in wrapped(text))),
         (f"TIMELINE (from {clock(story.started_at)})", timeline(story)),
     )
     lines = [*wrapped(headline(story), ""), "", *_identity(story)]
