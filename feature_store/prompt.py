@@ -13,6 +13,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import Output
 
+from feature_store.canned import find_question, questions, settings_of
 from feature_store.formats import Format
 from feature_store.sql import Result, SqlError, render, run_query
 from feature_store.views import Connection
@@ -22,11 +23,14 @@ _KEYWORDS = (
     "COUNT AVG MIN MAX SUM MEDIAN QUANTILE_CONT DATE_TRUNC INTERVAL CASE WHEN THEN ELSE END DESC ASC DESCRIBE"
 )
 HELP = """\
-End a query with ; and Enter. Tab completes views and columns.
-.views           the views, and what they hold
-.columns VIEW    a view's columns, and what they mean
-.quit            leave (Ctrl-D does, too)
+End a query with ; and Enter. Tab completes views, columns, questions.
+.views               the views, and what they hold
+.columns VIEW        a view's columns, and what they mean
+.questions           questions that have a name, and what may be set of each
+.ask NAME [KEY=VALUE ...]   ask one of them
+.quit                leave (Ctrl-D does, too)
 """
+_COMMANDS = (".ask", ".columns", ".help", ".questions", ".quit", ".views")
 
 
 class SqlCompleter(Completer):
@@ -46,6 +50,9 @@ class SqlCompleter(Completer):
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
         """Return what the word before the cursor may become."""
+        if document.text.startswith("."):
+            yield from self._of_command(document.text_before_cursor)
+            return
         word = document.get_word_before_cursor(pattern=None)
         begun = word.rsplit(".", 1)[-1].rsplit("(", 1)[-1].rsplit(",", 1)[-1]
         if not begun and not word.endswith((".", "(", ",")):
@@ -53,6 +60,23 @@ class SqlCompleter(Completer):
         for name, kind in self._candidates(document.text).items():
             if name.lower().startswith(begun.lower()):
                 yield Completion(name, start_position=-len(begun), display_meta=kind)
+
+    def _of_command(self, text: str) -> Iterable[Completion]:
+        """Return what the last word of a command may become: itself, a view, a question, what may be set."""
+        *before, begun = text.split(" ")
+        candidates: dict[str, str] = {}
+        if not before:
+            candidates = dict.fromkeys(_COMMANDS, "command")
+        elif before == [".columns"]:
+            candidates = dict.fromkeys(self._columns, "view")
+        elif before == [".ask"]:
+            candidates = {name: question.about for name, question in questions().items()}
+        elif before[0] == ".ask" and before[1] in questions():
+            parameters = questions()[before[1]].parameters
+            candidates = {f"{parameter.name}=": parameter.about for parameter in parameters}
+        for name, about in candidates.items():
+            if name.startswith(begun):
+                yield Completion(name, start_position=-len(begun), display_meta=about)
 
     def _candidates(self, text: str) -> dict[str, str]:
         """Return names, likeliest first, with what they are."""
@@ -121,6 +145,10 @@ def _answer(connection: Connection, text: str, show: Callable[[Result], None], s
             stream.write(HELP)
         elif text == ".views":
             show(run_query(connection, _VIEWS))
+        elif text == ".questions":
+            show(list_questions())
+        elif text.split()[0] == ".ask":
+            show(_asked(connection, text.split()[1:]))
         elif text.startswith(".columns"):
             show(_columns_of(connection, text.removeprefix(".columns").strip()))
         else:
@@ -137,6 +165,19 @@ _COLUMNS = (
     "SELECT column_name AS column, data_type AS type, comment FROM duckdb_columns() "
     "WHERE table_name = $1 AND NOT internal ORDER BY column_index"
 )
+
+
+def list_questions() -> Result:
+    """Return the canned questions as rows: name, what each answers, what may be set."""
+    rows: list[tuple[str, ...]] = [(one.name, one.about, one.usage) for one in questions().values()]
+    return Result(columns=("question", "answers", "parameters"), rows=rows)
+
+
+def _asked(connection: Connection, words: list[str]) -> Result:
+    if not words:
+        raise SqlError("no question is named, .questions lists them")
+    question = find_question(words[0])
+    return run_query(connection, question.sql, question.values(settings_of(words[1:])))
 
 
 def _columns_of(connection: Connection, view: str) -> Result:

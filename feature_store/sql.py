@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TextIO, assert_never
@@ -34,25 +34,37 @@ class Result:
     rows: list[tuple[Any, ...]]
 
 
-def run_query(connection: Connection, text: str, parameters: Sequence[object] = ()) -> Result:
+def run_query(
+    connection: Connection, text: str, parameters: Sequence[object] | Mapping[str, object] = ()
+) -> Result:
     """Return what a query gives.
 
     Args:
         connection: From `feature_store.views.connect`.
         text: One or more statements in DuckDB's SQL; the last one's result counts.
-        parameters: Values for `?` or `$1`.
+        parameters: Values for `?` or `$1`, or by name for `$name`.
 
     Raises:
         SqlError: the text is empty, is no SQL, names what is not there, or asks for what is not allowed.
     """
-    if not text.strip(" \t\r\n;"):
-        raise SqlError("query is empty, expected SQL such as: SELECT * FROM releases LIMIT 10")
+    refuse_empty(text)
+    given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
     try:
-        cursor = connection.execute(text, list(parameters) or None)
+        cursor = connection.execute(text, given or None)
         columns = tuple(column[0] for column in cursor.description or ())
         return Result(columns=columns, rows=cursor.fetchall())
     except (QueryError, OSError) as error:
         raise SqlError(explain(str(error))) from error
+
+
+def refuse_empty(text: str) -> None:
+    """Refuse a query that says nothing.
+
+    Raises:
+        SqlError: it has no statement.
+    """
+    if not text.strip(" \t\r\n;"):
+        raise SqlError("query is empty, expected SQL such as: SELECT * FROM releases LIMIT 10")
 
 
 def explain(message: str) -> str:
@@ -66,7 +78,7 @@ def explain(message: str) -> str:
 
 
 def render(result: Result, form: Format, out: TextIO) -> None:
-    """Write a result to a text stream."""
+    """Write a result to a text stream, in one of `TEXT_FORMATS`."""
     match form:
         case Format.TABLE:
             _write_table(result, out)
@@ -76,10 +88,12 @@ def render(result: Result, form: Format, out: TextIO) -> None:
             writer.writerows([_csv_cell(cell) for cell in row] for row in result.rows)
         case Format.JSON:
             # Two columns of one name would lose one, so the later gets a number.
-            names = _distinct(result.columns)
+            names = distinct(result.columns)
             rows = [dict(zip(names, map(_plain, row), strict=True)) for row in result.rows]
             json.dump(rows, out, ensure_ascii=False, indent=2)
             out.write("\n")
+        case Format.PARQUET | Format.ARROW:
+            raise ValueError(f"{form} is no text: it is written by feature_store.arrow_results")
         case _:
             assert_never(form)
 
@@ -157,10 +171,10 @@ def _plain(cell: object) -> Any:
             return str(cell)
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def distinct(names: Sequence[str]) -> list[str]:
     """Return names, those that came before with a number.
 
-    >>> _distinct(["a", "b", "a"])
+    >>> distinct(["a", "b", "a"])
     ['a', 'b', 'a_2']
     """
     taken: dict[str, int] = {}

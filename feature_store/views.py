@@ -7,6 +7,7 @@ memory.
 
 import re
 from importlib import resources
+from pathlib import Path
 
 import duckdb
 
@@ -89,6 +90,18 @@ def connect(place: JournalPlace | Store, *, memory_bytes: int | None = None) -> 
     return connection
 
 
+def connect_unlocked() -> Connection:
+    """Return an empty database in memory that may read and write files: for our own statements alone."""
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def connect_file(path: Path) -> Connection:
+    """Return a DuckDB file, opened to be read."""
+    return duckdb.connect(path, read_only=True)
+
+
 def open_views(connection: Connection, place: JournalPlace | Store) -> None:
     """Make the views of a journal in a database, as of now."""
     store = open_store(place)
@@ -99,17 +112,33 @@ def open_views(connection: Connection, place: JournalPlace | Store) -> None:
     # A view is bound with all that it reads when it is made: over no file first, since ten thousand files
     # would be looked up again for each of the others.
     connection.execute(effects_view([], has_doubles=False))
-    comments = [_comment("effects", "Everything that the engine said, one row an effect.")]
-    comments += [_comment(f"effects.{column.name}", column.about) for column in COLUMNS]
+    comments = [_comment("VIEW", "effects", "Everything that the engine said, one row an effect.")]
+    comments += [_comment("COLUMN", f"effects.{column.name}", column.about) for column in COLUMNS]
     for view in VIEWS:
-        text = resources.files("feature_store.queries").joinpath(f"{view}.sql").read_text()
-        connection.execute(text)
-        (_, whole), *columns = documentation(text)
-        comments.append(_comment(view, whole))
-        comments += [_comment(f"{view}.{name}", about) for name, about in columns]
+        connection.execute(view_text(view))
+        comments += comments_of(view)
     # Two journals that wrote at once leave doubles; dropping them costs a sort, so it is done only then.
     connection.execute(effects_view(scanned, has_doubles=inventory.overlaps))
     connection.execute(f"BEGIN; {'; '.join(comments)}; COMMIT")
+
+
+def view_text(view: str) -> str:
+    """Return the file of a view: comments that document it, and the statement that makes it."""
+    return resources.files("feature_store.queries").joinpath(f"{view}.sql").read_text()
+
+
+def comments_of(view: str, kind: str = "VIEW") -> list[str]:
+    """Return the statements that document a view, or the table that was made of it.
+
+    Args:
+        view: Its name.
+        kind: VIEW or TABLE.
+    """
+    (_, whole), *columns = documentation(view_text(view))
+    return [
+        _comment(kind, view, whole),
+        *(_comment("COLUMN", f"{view}.{name}", about) for name, about in columns),
+    ]
 
 
 def documentation(text: str) -> list[tuple[str, str]]:
@@ -122,7 +151,6 @@ def documentation(text: str) -> list[tuple[str, str]]:
     return _DOCUMENTED.findall(header)
 
 
-def _comment(what: str, about: str) -> str:
-    kind = "COLUMN" if "." in what else "VIEW"
+def _comment(kind: str, what: str, about: str) -> str:
     escaped = about.replace("'", "''")
     return f"COMMENT ON {kind} {what} IS '{escaped}'"

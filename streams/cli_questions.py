@@ -1,4 +1,4 @@
-"""Commands that ask what happened: why, releases, sql.
+"""Commands that ask what happened: why, releases, and sql (`streams.cli_sql`).
 
 What opens the journal is imported where it is used: it takes half a second that no other command needs.
 """
@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from feature_store.formats import Format
 from schemas.codec import adapter
+from streams.cli_sql import sql
 from streams.settings import read_settings
 
 Data = Annotated[Path | None, typer.Option(help="Folder that holds the journal; default: SUTURE_DATA.")]
@@ -79,23 +79,6 @@ def releases(
             row.labels or "",
         )
     Console().print(table if rows else "no release is in the journal yet")
-
-
-def sql(
-    query: Annotated[str | None, typer.Argument(help="A query; none opens a prompt.")] = None,
-    output: Annotated[Format, typer.Option("--format", help="How to print rows.")] = Format.TABLE,
-    data: Data = None,
-) -> None:
-    """Ask the decision log in SQL; the views are releases, verdicts, evidence, decisions, and others."""
-    from feature_store.prompt import prompt_loop
-    from feature_store.sql import render, run_query
-    from feature_store.views import connect
-
-    with connect(_journal(data)) as connection:
-        if query is None:
-            prompt_loop(connection)
-        else:
-            render(run_query(connection, query), output, sys.stdout)
 
 
 def _journal(data: Path | None) -> Path:
