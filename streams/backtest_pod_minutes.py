@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from schemas.envelopes import Message
@@ -76,9 +78,13 @@ class PodMinutes:
         del name
         position = LogPosition(topic=Topic.ENVIRONMENT_OBSERVATIONS.value, partition=0, offset=0)
         yield Observation(key="", body=settings_of(self._rows), position=position)
-        for minute in minutes(self._rows, only=""):
-            for at in minute.ticks:
-                yield Observation(key="", body=Tick(at=at), position=position)
+        for at in self._ticks:
+            yield Observation(key="", body=Tick(at=at), position=position)
+
+    @cached_property
+    def _ticks(self) -> tuple[datetime, ...]:
+        """The instants of the whole log, which are the same for all environments."""
+        return tuple(at for minute in minutes(self._rows, only="") for at in minute.ticks)
 
 
 def _settings(rows: list[Row]) -> Message:

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,13 @@ def settings_of(rows: list[Row]) -> SettingsChanged:
 
     With the shipped playbooks, as live workers have them.
     """
-    policy = Policy(rules={"*/*": pod_minute_rule(Autonomy.ALONE)}, playbooks=load_playbooks(None))
+    policy = _policy()
     return SettingsChanged(policy=policy, digest=digest(policy), at=from_ms(rows[0]["ts"] * 1000))
+
+
+@cache
+def _policy() -> Policy:
+    return Policy(rules={"*/*": pod_minute_rule(Autonomy.ALONE)}, playbooks=load_playbooks(None))
 
 
 def minutes(rows: list[Row], rule: Rule | None = None, only: str | None = None) -> Iterator[Minute]:
