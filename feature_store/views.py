@@ -57,6 +57,8 @@ _DOCUMENTED = re.compile(r"-- (\w+): (.+)")
 # Last, because what comes after it cannot be set.
 _LOCKS = (
     "SET TimeZone = 'UTC'",
+    # It would go to standard output, in the midst of the rows.
+    "SET enable_progress_bar = false",
     "SET temp_directory = ''",
     "SET python_enable_replacements = false",
     "SET autoinstall_known_extensions = false",
@@ -94,12 +96,15 @@ def connect_unlocked() -> Connection:
     """Return an empty database in memory that may read and write files: for our own statements alone."""
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 
 def connect_file(path: Path) -> Connection:
     """Return a DuckDB file, opened to be read."""
-    return duckdb.connect(path, read_only=True)
+    connection = duckdb.connect(path, read_only=True)
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def open_views(connection: Connection, place: JournalPlace | Store) -> None:
