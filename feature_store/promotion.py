@@ -4,8 +4,16 @@ Two contenders judged the same releases. A contender is worse on false rollbacks
 that only one of them called harmful, it called more than chance explains: the exact test of paired
 proportions (Q. McNemar, Psychometrika 12, 1947). What delay it gains is the paired difference over bad
 releases, with an interval by the bootstrap over whole services (B. Efron, R. Tibshirani, "An Introduction to
-the Bootstrap", 1993, section 6.4): releases of one service resemble each other. A champion's false rollbacks
-exceed the budget where so many would be a rare event within it: the exact binomial test.
+the Bootstrap", 1993, section 6.4): releases of one service resemble each other. An interval over few services
+promises little, so that the gain has to be too large for chance as well, by R. A. Fisher's randomisation of
+the signs ("The Design of Experiments", 1935, section 21), which is exact for any number.
+
+The rule is asked after every release. So a challenger wins only on its first 30, 60, 120, ... releases, and
+the k-th of these may spend `level / (k (k + 1))`: one that is no better is promoted with a chance of at most
+`level`, however long it is tried. A champion's false rollbacks exceed the budget where a bet against it has
+won `1 / level`: J. Ville's inequality ("Etude critique de la notion de collectif", 1939), which holds at
+every look; the bet is spread evenly over all shares above the budget. What ends a challenger is asked at
+`level` each time: to lose one too many costs a training, not a release.
 
 Labels are probabilities. A release counts as far as it is known, and as bad as it probably was; tests of
 whole numbers take the weights' sums rounded to the side that spares who is tested.
@@ -14,10 +22,11 @@ whole numbers take the weights' sums rounded to the side that spares who is test
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil, floor
+from math import ceil, exp, floor, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincc, betaln
 from scipy.stats import binom
 
 from schemas.models import ModelStage
@@ -67,9 +76,9 @@ class Terms:
     Attributes:
         least_releases: Releases that count, before anything is decided. More decides later and more surely.
         least_bad: Bad ones among them, before a delay is believed.
-        level: Chance of each test to find a difference where there is none.
+        level: Chance to promote ever what is no better, and to retire ever for the budget what kept it.
         longest: A challenger that has not won by then has lost.
-        rounds: Of the bootstrap.
+        rounds: Of the bootstrap and the randomisation.
     """
 
     least_releases: float = 30.0
@@ -109,10 +118,13 @@ def of_challenger(trials: Sequence[Trial], tried_for: timedelta, terms: Terms | 
     has_enough = figures.releases >= asked.least_releases and figures.bad >= asked.least_bad
     if has_enough and figures.high < 0:
         return Ruling(stage=ModelStage.REJECTED, why=f"later than the champion: {figures.text}")
-    if has_enough and figures.low > 0 and figures.only_challenger <= figures.only_champion:
-        return Ruling(
-            stage=ModelStage.CHAMPION, why=f"earlier, and not worse on false rollbacks: {figures.text}"
-        )
+    if has_enough:
+        wins = _wins(trials, asked)
+        if wins and figures.only_challenger <= figures.only_champion:
+            return Ruling(
+                stage=ModelStage.CHAMPION,
+                why=f"earlier, and not worse on false rollbacks: {figures.text}; {wins}",
+            )
     if tried_for >= asked.longest:
         return Ruling(
             stage=ModelStage.REJECTED,
@@ -131,15 +143,15 @@ def of_champion(trials: Sequence[Trial], shadow: Sequence[Trial] = (), terms: Te
     """
     asked = terms or Terms()
     good = [(trial.weight * (1.0 - trial.p_bad), trial) for trial in trials]
-    number = ceil(sum(weight for weight, _ in good))
+    number = ceil(sum(weight for weight, _ in good) - 1e-9)
     false = floor(sum(weight for weight, trial in good if trial.champion_min is not None) + 1e-9)
     allowed = max((trial.alpha for trial in trials), default=0.0)
-    chance = float(binom.sf(false - 1, number, allowed)) if false else 1.0
+    won = exp(min(_log_bet(false, number, allowed), 700.0))
     told = (
         f"{false} false rollbacks of {number} good releases, the budget allows {allowed:g} each "
-        f"(chance of so many {chance:.2g})"
+        f"(a bet against it stands at {won:.3g}, {1.0 / asked.level:g} are asked for)"
     )
-    if chance < asked.level:
+    if won >= 1.0 / asked.level:
         return Ruling(stage=ModelStage.RETIRED, why=f"beyond the budget: {told}")
     figures = _figures(shadow, asked)
     if figures.chance_of_false < asked.level:
@@ -148,6 +160,57 @@ def of_champion(trials: Sequence[Trial], shadow: Sequence[Trial] = (), terms: Te
     if has_enough and figures.high < 0:
         return Ruling(stage=ModelStage.RETIRED, why=f"later than its parent: {figures.text}")
     return Ruling(stage=None, why=f"kept: {told}")
+
+
+def _log_bet(false: int, number: int, allowed: float) -> float:
+    """Return the log of what a bet against the budget is worth, which began at 1.
+
+    The likelihood of every share above the budget, on average, beside the budget's own. Where no budget is
+    known nothing is bet.
+    """
+    if number == 0 or not 0.0 < allowed < 1.0:
+        return 0.0
+    above = float(betaincc(false + 1, number - false + 1, allowed))
+    if above <= 0.0:
+        return -inf
+    average = float(betaln(false + 1, number - false + 1)) + log(above) - log(1.0 - allowed)
+    return average - false * log(allowed) - (number - false) * log(1.0 - allowed)
+
+
+def _wins(trials: Sequence[Trial], terms: Terms) -> str:
+    """Return how it won on the releases of the newest of its looks; "" where it has not."""
+    look, counted = 0, 0.0
+    first: Sequence[Trial] = ()
+    for number, trial in enumerate(trials, 1):
+        counted += trial.weight
+        while counted >= terms.least_releases * 2.0**look:
+            look, first = look + 1, trials[:number]
+    if sum(trial.weight * trial.p_bad for trial in first) < terms.least_bad:
+        return ""
+    spent = terms.level / (look * (look + 1))
+    chance = chance_of_gain(first, terms)
+    _, low, _ = gained_with_interval(first, terms)
+    if low <= 0 or chance > spent:
+        return ""
+    told = f"chance of so large a gain {chance:.2g}, {spent:.2g} is asked for"
+    return f"look {look}, at the first {len(first)}: {told}"
+
+
+def chance_of_gain(trials: Sequence[Trial], terms: Terms) -> float:
+    """Return how often as many minutes would be gained if each had gone either way: exact, or drawn.
+
+    All signs are tried for up to 12 releases that differ; more are drawn, which counts the seen one as well.
+    """
+    gains = np.array([trial.weight * trial.p_bad * trial.gained_min for trial in trials], dtype=np.float64)
+    gains = gains[np.abs(gains) > 1e-12]
+    if len(gains) == 0:
+        return 1.0
+    seen = float(gains.sum()) - 1e-9 * float(np.abs(gains).sum())
+    if len(gains) <= 12:
+        codes = np.arange(2 ** len(gains))[:, None] >> np.arange(len(gains)) & 1
+        return float(((2 * codes - 1) @ gains >= seen).mean())
+    signs = np.random.default_rng(len(trials)).integers(0, 2, (terms.rounds, len(gains))) * 2 - 1
+    return float(((signs @ gains >= seen).sum() + 1) / (terms.rounds + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
