@@ -24,7 +24,7 @@ UNLEARNT = (str(PRESENCE), CALLERS)
 """Tracks whose shares stay as they are."""
 
 LARGEST_SERVICE = 0.2
-"""Of what is learnt of all services, one of them says at most so much, where there are five or more."""
+"""Of what is learnt of all services, one of them says at most so much, or as much as the next one does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,20 +131,34 @@ class Lesson:
 
 
 def capped(lessons: Sequence[Lesson], weights: Floats) -> Floats:
-    """Return weights of which no service has more than its share of all: one team cannot teach them all.
+    """Return weights of which a service has a fifth at most, or as much as the next one: none teaches alone.
+
+    Where a single service has any weight, nothing is left of it: it may learn for itself, not for others.
 
     Args:
         lessons: In any order.
         weights: What each counts, at least 0, (lessons,).
     """
     keys, place = np.unique([lesson.key for lesson in lessons], return_inverse=True)
-    largest = max(LARGEST_SERVICE, 1.0 / max(len(keys), 1))
-    found = weights.astype(np.float64)
-    # Each round takes from whoever has too much; what is left of the sum makes the next limit smaller.
-    for _ in range(20):
-        sums = np.bincount(place, weights=found, minlength=len(keys))
-        limit = largest * float(sums.sum())
-        if limit <= 0 or (sums <= limit * (1.0 + 1e-9)).all():
+    if len(keys) < 2:
+        return weights.astype(np.float64)
+    sums = np.bincount(place, weights=weights, minlength=len(keys)).astype(np.float64)
+    limit = _limit(np.sort(sums)[::-1])
+    factors = np.minimum(1.0, limit / np.maximum(sums, 1e-300))
+    return np.asarray(weights * factors[place], dtype=np.float64)
+
+
+def _limit(sums: Floats) -> float:
+    """Return what one service may count: `LARGEST_SERVICE` of what is left of all, at least the second most.
+
+    Args:
+        sums: Weight of each service, falling, two at least.
+    """
+    for cut in range(len(sums)):
+        if cut * LARGEST_SERVICE >= 1.0:
             break
-        found = found * np.minimum(1.0, limit / np.maximum(sums, 1e-300))[place]
-    return found
+        # So many services at the limit have, with all of the others, the limit's multiple.
+        limit = LARGEST_SERVICE * float(sums[cut:].sum()) / (1.0 - cut * LARGEST_SERVICE)
+        if limit >= sums[cut]:
+            return max(limit, float(sums[1]))
+    return float(sums[1])

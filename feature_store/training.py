@@ -10,10 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isfinite, log
 
-import numpy as np
-
 from feature_store.lessons import Lesson
-from feature_store.training_budget import first_look, learnt_alpha
+from feature_store.training_budget import first_look, has_seen_enough, learnt_alpha
 from feature_store.training_shares import learnt_shares, weighty
 from feature_store.training_sizes import learnt_sizes
 from feature_store.training_warm_up import learnt_warm_ups
@@ -30,6 +28,9 @@ CODE = "judge-profile-1"
 
 _NEWS = 0.02
 """A share that moved by less than this part of itself is not worth a line."""
+
+_SMALLEST_RATIO = 1.001
+"""A rule refuses an expected ratio of 1: nothing that is as before can be damage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,8 @@ def learn(
     """
     if not lessons:
         return None
+    # The same order whoever asks: sums of floats must not hang on it, nor who is held back with whom.
+    lessons = sorted(lessons, key=lambda lesson: (lesson.started_at, lesson.release))
     lessons = under_rules(lessons, policy, profiles or {})
     profile = learnt_profile(lessons, policy)
     card = ModelCard(
@@ -128,10 +131,10 @@ def learnt_profile(lessons: Sequence[Lesson], policy: Policy) -> Profile:
     for key, rule in rules.items():
         mine = [lesson for lesson in lessons if lesson.key == key]
         has_own = key in own_shares or key in own_sizes or key in own_warm_ups
-        # A service's costs are its own, but what all releases say of delay is more than its few do.
-        alpha = learnt_alpha(mine, rule) or (learnt_alpha(lessons, rule) if rule.costs.are_told else None)
         if not has_own and rule == general:
             continue
+        # A service's costs are its own; while it has seen little harm, all releases say what delay there is.
+        alpha = learnt_alpha(mine if has_seen_enough(mine) else lessons, rule)
         adjustments[key] = _adjustment(
             rule,
             own_shares.get(key, _tilted(rule, shares, general)),
@@ -178,61 +181,73 @@ def delay_and_false(
 
 
 def cross_fitted(lessons: Sequence[Lesson], policy: Policy, before: Profile | None) -> dict[str, float]:
-    """Return delay and false rollbacks on releases that had no say, before and after."""
+    """Return delay and false rollbacks on releases that had no say, before and after.
+
+    A figure that no release stands behind is left out: of a single one nothing is held back, and without bad
+    ones there is no delay.
+    """
     bad: list[tuple[float, float, float]] = []
     good: list[tuple[float, float]] = []
-    for fold in range(min(FOLDS, len(lessons))):
+    for fold in range(min(FOLDS, len(lessons)) if len(lessons) > 1 else 0):
         known = [lesson for place, lesson in enumerate(lessons) if place % FOLDS != fold]
-        if not known:
-            continue
         held = lessons[fold::FOLDS]
         more_bad, more_good = delay_and_false(held, policy, before, learnt_profile(known, policy))
         bad += more_bad
         good += more_good
-    weights = np.array([weight for weight, _, _ in bad] or [0.0])
-    total = float(weights.sum())
+    of_bad = float(sum(lesson.bad for lesson in lessons))
     of_good = float(sum(lesson.good for lesson in lessons))
-    mean = [sum(row[0] * row[side] for row in bad) / total if total > 0 else 0.0 for side in (1, 2)]
-    false = [sum(row[side] for row in good) / of_good if of_good > 0 else 0.0 for side in (0, 1)]
-    return {
-        "bad_releases": round(total, 3),
-        "good_releases": round(of_good, 3),
-        "delay_min_before": round(mean[0], 4),
-        "delay_min_after": round(mean[1], 4),
-        "false_share_before": round(false[0], 6),
-        "false_share_after": round(false[1], 6),
-    }
+    figures = {"bad_releases": round(of_bad, 3), "good_releases": round(of_good, 3)}
+    if bad and of_bad > 0:
+        for side, name in ((1, "delay_min_before"), (2, "delay_min_after")):
+            figures[name] = round(sum(row[0] * row[side] for row in bad) / of_bad, 4)
+    if good and of_good > 0:
+        for side, name in ((0, "false_share_before"), (1, "false_share_after")):
+            figures[name] = round(sum(row[side] for row in good) / of_good, 6)
+    return figures
 
 
 def changes_of(profile: Profile, lessons: Sequence[Lesson], policy: Policy) -> list[Change]:
-    """Return what a profile changes, in the order of its keys, as lines for people."""
-    found = []
+    """Return what a profile changes, in the order of its keys, as lines for people.
+
+    What a service has from all services, and what hardly differs from it, has no line of its own.
+    """
+    found: list[Change] = []
+    of_all: dict[str, Change] = {}
     for key, learnt in sorted(profile.adjustments.items()):
         mine = list(lessons) if key == ALL else [lesson for lesson in lessons if lesson.key == key]
         rule = policy.rules[ALL] if key == ALL else policy.rule(mine[0].environment, mine[0].service)[1]
         bad, good = (sum(getattr(lesson, kind) for lesson in mine) for kind in ("bad", "good"))
-        seen = f"from {bad:.1f} bad and {good:.1f} good releases"
-        if learnt.alpha is not None:
-            costs = rule.costs
-            why = (
-                f"a bad minute costs {costs.bad_minute:g}, a false rollback {costs.false_rollback:g}, {seen}"
-            )
-            found.append(
-                Change(where=key, what="alpha", before=rule.judge.alpha, after=learnt.alpha, why=why)
-            )
-        strict = {signal.name: signal for signal in adjusted(rule, learnt).signals}
-        for signal in rule.signals:
-            now = strict[signal.name]
-            if abs(now.share - signal.share) > _NEWS * signal.share:
-                why = f"how early it tells of harm, {seen}"
-                found.append(_changed(key, f"{signal.name} share", signal.share, now.share, why))
-            if now.warm_up != signal.warm_up:
-                why = f"fresh pods are worse for so long, {seen}"
-                found.append(_changed(key, f"{signal.name} warm_up", signal.warm_up, now.warm_up, why))
-            if now.expected_ratio is not None and now.expected_ratio != signal.expected_ratio:
-                why = f"by so much harm moved it, {seen}"
-                before = signal.expected_ratio
-                found.append(_changed(key, f"{signal.name} expected_ratio", before, now.expected_ratio, why))
+        lines = _lines(key, rule, learnt, f"{bad:.1f} bad and {good:.1f} good releases")
+        found += [line for line in lines if not _is_told(line, of_all.get(line.what))]
+        if key == ALL:
+            of_all = {line.what: line for line in lines}
+    return found
+
+
+def _is_told(line: Change, of_all: Change | None) -> bool:
+    if of_all is None or line.before != of_all.before:
+        return False
+    return abs(line.after - of_all.after) <= _NEWS * of_all.after
+
+
+def _lines(key: str, rule: Rule, learnt: Adjustment, seen: str) -> list[Change]:
+    found = []
+    strict = adjusted(rule, learnt)
+    if strict.judge.alpha != rule.judge.alpha:
+        costs = rule.costs
+        why = f"costs of {costs.bad_minute:g} a bad minute, {costs.false_rollback:g} a false rollback; {seen}"
+        found.append(_changed(key, "alpha", rule.judge.alpha, strict.judge.alpha, why))
+    for signal, now in zip(rule.signals, strict.signals, strict=True):
+        if abs(now.share - signal.share) > _NEWS * signal.share:
+            why = f"how early it tells of harm; {seen}"
+            found.append(_changed(key, f"{signal.name} share", signal.share, now.share, why))
+        if now.warm_up != signal.warm_up:
+            why = f"intervals in which fresh pods are worse; {seen}"
+            found.append(_changed(key, f"{signal.name} warm_up", signal.warm_up, now.warm_up, why))
+        if now.expected_ratio is not None and now.expected_ratio != signal.expected_ratio:
+            why = f"by so many times harm moved it; {seen}"
+            ratio = now.expected_ratio
+            found.append(_changed(key, f"{signal.name} expected_ratio", signal.expected_ratio, ratio, why))
     return found
 
 
@@ -281,6 +296,6 @@ def _adjustment(
                 # Six digits: a profile is read by people, too, and its id must not hang on the last bit.
                 share=None if share is None else float(f"{share:.6g}"),
                 warm_up=warm_up,
-                expected_ratio=None if size is None else float(f"{size:.4g}"),
+                expected_ratio=None if size is None else max(float(f"{size:.4g}"), _SMALLEST_RATIO),
             )
     return Adjustment(alpha=None if alpha is None else float(f"{alpha:.4g}"), signals=signals)

@@ -42,11 +42,16 @@ def first_look(lesson: Lesson, changes: Mapping[str, float]) -> float:
     )
 
 
+def has_seen_enough(lessons: Sequence[Lesson]) -> bool:
+    """Return whether there are bad releases enough to say what delay costs."""
+    return float(capped(lessons, np.array([lesson.bad for lesson in lessons])).sum()) >= LEAST_RELEASES
+
+
 def costs_by_step(lessons: Sequence[Lesson], rule: Rule) -> dict[float, float] | None:
     """Return the expected cost of a release under each of `STEPS`; None where too little was seen."""
     bad = capped(lessons, np.array([lesson.bad for lesson in lessons]))
     good = capped(lessons, np.array([lesson.good for lesson in lessons]))
-    if float(bad.sum()) < LEAST_RELEASES:
+    if not has_seen_enough(lessons):
         return None
     total = float(bad.sum() + good.sum())
     found = {}

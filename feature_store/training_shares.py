@@ -73,7 +73,7 @@ def learnt_shares(
     strength = max(STRENGTHS, key=lambda k: sum(_likelihood(count, k * of_all) for count in counts.values()))
     shares = {}
     for key in sorted(counts):
-        mine = weighty(rules[key])
+        mine = weighty(rules.get(key, general))
         place = [number for number, name in enumerate(names) if name in mine]
         if not place or set(mine) - set(names):
             # Signals of its own: nothing that was learnt elsewhere says how they compare.

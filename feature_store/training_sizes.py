@@ -34,29 +34,33 @@ def learnt_sizes(
     lessons: Sequence[Lesson], rules: Mapping[str, Rule], general: Rule
 ) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
     """Return the expected ratio of each signal over all services, and by service where it has seen any."""
-    weights = capped(lessons, np.array([lesson.bad for lesson in lessons]))
-    told: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
-    for lesson, weight in zip(lessons, weights, strict=True):
+    own_weights = np.array([lesson.bad for lesson in lessons])
+    weights = capped(lessons, own_weights)
+    told: dict[str, list[tuple[str, float, float, float]]] = defaultdict(list)
+    for lesson, own_weight, weight in zip(lessons, own_weights, weights, strict=True):
         rule = rules.get(lesson.key, general)
         for signal in rule.signals:
             track = lesson.tracks.get(signal.name)
-            ratio = _moved(signal, track, lesson.turning()) if track is not None and weight > 0 else None
+            ratio = _moved(signal, track, lesson.turning()) if track is not None and own_weight > 0 else None
             if ratio is not None:
-                told[str(signal.name)].append((lesson.key, ratio, float(weight)))
+                told[str(signal.name)].append((lesson.key, ratio, float(own_weight), float(weight)))
     of_all: dict[str, float] = {}
     by_service: dict[str, dict[str, float]] = defaultdict(dict)
     for name, entries in sorted(told.items()):
-        logs = np.log([ratio for _, ratio, _ in entries])
-        sizes = np.array([weight for _, _, weight in entries])
-        if float(sizes.sum()) < LEAST_RELEASES:
-            continue
-        center = weighted_median(logs, sizes)
-        of_all[name] = float(np.exp(center))
-        for key in sorted({key for key, _, _ in entries}):
+        logs = np.log([entry[1] for entry in entries])
+        own_sizes, sizes = (np.array([entry[column] for entry in entries]) for column in (2, 3))
+        is_known = float(sizes.sum()) >= LEAST_RELEASES
+        center = weighted_median(logs, sizes) if is_known else None
+        if center is not None:
+            of_all[name] = float(np.exp(center))
+        for key in sorted({entry[0] for entry in entries}):
             mine = np.array([entry[0] == key for entry in entries])
-            seen = float(sizes[mine].sum())
-            own = weighted_median(logs[mine], sizes[mine])
-            mixed = (seen * own + PRIOR_RELEASES * center) / (seen + PRIOR_RELEASES)
+            seen = float(own_sizes[mine].sum())
+            if center is None and seen < LEAST_RELEASES:
+                continue
+            own = weighted_median(logs[mine], own_sizes[mine])
+            prior = 0.0 if center is None else PRIOR_RELEASES
+            mixed = (seen * own + prior * (center or 0.0)) / (seen + prior)
             by_service[key][name] = float(np.exp(mixed))
     return of_all, dict(by_service)
 

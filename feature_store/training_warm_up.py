@@ -17,7 +17,7 @@ import numpy as np
 from feature_store.lessons import Floats, Lesson, Track, capped
 from feature_store.training_sizes import weighted_median
 from schemas.policy import Rule
-from schemas.signals import Signal
+from schemas.signals import Direction, Signal
 
 LEAST_RELEASES = 10.0
 """Before so many good releases no warm-up is learnt."""
@@ -33,28 +33,30 @@ def learnt_warm_ups(
     lessons: Sequence[Lesson], rules: Mapping[str, Rule], general: Rule
 ) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
     """Return longer warm-ups by signal over all services, and by service; only those that grew."""
-    weights = capped(lessons, np.array([lesson.good for lesson in lessons]))
-    told: dict[str, list[tuple[str, Floats, float]]] = defaultdict(list)
-    for lesson, weight in zip(lessons, weights, strict=True):
+    own_weights = np.array([lesson.good for lesson in lessons])
+    weights = capped(lessons, own_weights)
+    told: dict[str, list[tuple[str, Floats, float, float]]] = defaultdict(list)
+    for lesson, own_weight, weight in zip(lessons, own_weights, weights, strict=True):
         for signal in rules.get(lesson.key, general).signals:
             track = lesson.tracks.get(signal.name)
-            if track is None or not signal.has_warm_up or weight <= 0 or (track.lead >= 0).any():
+            if track is None or not signal.has_warm_up or own_weight <= 0 or (track.lead >= 0).any():
                 continue
-            worse = excess_by_age(track)
-            if worse is not None:
-                told[str(signal.name)].append((lesson.key, worse, float(weight)))
+            above = excess_by_age(track)
+            if above is not None:
+                worse = above if signal.direction is Direction.UP else -above
+                told[str(signal.name)].append((lesson.key, worse, float(own_weight), float(weight)))
     of_all: dict[str, int] = {}
     by_service: dict[str, dict[str, int]] = defaultdict(dict)
     for name, entries in sorted(told.items()):
-        of_all |= _grown(name, entries, general)
-        for key in sorted({key for key, _, _ in entries}):
-            mine = [entry for entry in entries if entry[0] == key]
+        of_all |= _grown(name, [(worse, weight) for _, worse, _, weight in entries], general)
+        for key in sorted({entry[0] for entry in entries}):
+            mine = [(worse, weight) for own, worse, weight, _ in entries if own == key]
             by_service[key] |= _grown(name, mine, rules.get(key, general))
     return of_all, {key: found for key, found in by_service.items() if found}
 
 
 def excess_by_age(track: Track) -> Floats | None:
-    """Return how much worse the canary was at each age than later, as log ratios; None for a short watch.
+    """Return how much higher the canary was at each age than later, as log ratios; None for a short watch.
 
     The first is the first interval that the warm-up let count; NaN where an interval says nothing.
     """
@@ -80,12 +82,12 @@ def _intervals(level: Floats, exposure: Floats) -> Floats:
         return np.where(gained > 0, np.diff(total, prepend=0.0) / gained, np.nan)
 
 
-def _grown(name: str, entries: list[tuple[str, Floats, float]], rule: Rule) -> dict[str, int]:
+def _grown(name: str, entries: list[tuple[Floats, float]], rule: Rule) -> dict[str, int]:
     signal = next((signal for signal in rule.signals if signal.name == name), None)
-    weights = np.array([weight for _, _, weight in entries])
+    weights = np.array([weight for _, weight in entries])
     if signal is None or float(weights.sum()) < LEAST_RELEASES:
         return {}
-    more = _ages(np.array([worse for _, worse, _ in entries]), weights, signal)
+    more = _ages(np.array([worse for worse, _ in entries]), weights, signal)
     return {name: signal.warm_up + more} if more else {}
 
 

@@ -1,5 +1,7 @@
 """What a training would change, and where models stand, for people: tables on a terminal."""
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.table import Table
 
@@ -29,13 +31,21 @@ def tell_training(training: Training, console: Console) -> None:
         before = "none" if change.before is None else f"{change.before:.4g}"
         table.add_row(change.where, change.what, before, f"{change.after:.4g}", change.why)
     console.print(table if learnt.changes else "nothing would change")
-    figures = card.metrics
-    console.print(
-        f"on releases that had no say (shares and budgets only): delay "
-        f"{figures['delay_min_before']:.2f} min before, {figures['delay_min_after']:.2f} after; false "
-        f"rollbacks {1000 * figures['false_share_before']:.1f} in a thousand before, "
-        f"{1000 * figures['false_share_after']:.1f} after"
-    )
+    console.print(_held_back(card.metrics))
+
+
+def _held_back(figures: Mapping[str, float]) -> str:
+    """Return what shares and budgets did on releases that had no say in them, as a sentence."""
+    parts = []
+    if "delay_min_before" in figures:
+        before, after = figures["delay_min_before"], figures["delay_min_after"]
+        parts.append(f"bad ones were found after {before:.1f} min, and would be after {after:.1f}")
+    if "false_share_before" in figures:
+        before, after = (1000 * figures[f"false_share_{side}"] for side in ("before", "after"))
+        parts.append(f"of 1,000 good ones {before:.1f} were called harmful, and {after:.1f} would be")
+    if not parts:
+        return "too few releases to hold some back and say what it would do"
+    return f"on releases that were held back, by shares and budgets alone: {'; '.join(parts)}"
 
 
 def tell_models(registries: list[Registry], console: Console) -> None:
