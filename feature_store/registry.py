@@ -1,7 +1,7 @@
 """The registry of models: read from the journal, which holds every one with all that was decided about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from feature_store.kinds import Kind, said_from_body
@@ -9,6 +9,7 @@ from feature_store.views import Connection
 from schemas.errors import SettingsError
 from schemas.models import ModelCard, ModelChanged, ModelFamily, ModelStage
 from schemas.profiles import Profile
+from schemas.risk_models import RiskModel
 
 _CHANGES = """
 SELECT any_value(body)
@@ -32,7 +33,7 @@ class Standing:
     @property
     def card(self) -> ModelCard:
         """Return where it comes from."""
-        return self.changes[-1].card
+        return self.changes[0].card
 
     @property
     def stage(self) -> ModelStage:
@@ -46,11 +47,21 @@ class Standing:
 
     @property
     def profile(self) -> Profile | None:
-        """Return its own profile; what a retirement names is another's."""
-        return next(
-            (change.profile for change in reversed(self.changes) if change.stage is not ModelStage.RETIRED),
-            None,
-        )
+        """Return its own profile; None for a model of risk."""
+        own = self._own
+        return None if own is None else own.profile
+
+    @property
+    def risk(self) -> RiskModel | None:
+        """Return its own chances of failure; None for a profile."""
+        own = self._own
+        return None if own is None else own.risk
+
+    @property
+    def _own(self) -> ModelChanged | None:
+        """Return what carries its content: what a retirement carries is another's."""
+        told = [change for change in self.changes if change.stage is not ModelStage.RETIRED]
+        return told[-1] if told else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +70,7 @@ class Registry:
 
     Attributes:
         models: By id, in the order in which they were first told of.
-        champion: Id of the one that is used; "" for the rules as they stand.
+        champion: Id of the one that is used; "" for the rules as they stand, or the shipped prior of risk.
     """
 
     models: Mapping[str, Standing]
@@ -132,19 +143,27 @@ def promoted(registry: Registry, model: Standing, at: datetime, why: str, by: st
     """Return what makes a model the one that is used.
 
     Raises:
-        SettingsError: it is so already, or it has no profile.
+        SettingsError: it is so already, or nothing tells what it holds.
     """
     if model.card.id == registry.champion:
         raise SettingsError(f"model {model.card.id} is the champion, expected another one")
-    if model.profile is None:
-        raise SettingsError(f"model {model.card.id} has no profile, expected one that was learnt")
+    if model.profile is None and model.risk is None:
+        raise SettingsError(f"model {model.card.id} has no content, expected one that was learnt")
     return ModelChanged(
-        card=model.card, stage=ModelStage.CHAMPION, at=at, why=why, by=by, profile=model.profile
+        card=model.card,
+        stage=ModelStage.CHAMPION,
+        at=at,
+        why=why,
+        by=by,
+        profile=model.profile,
+        risk=model.risk,
     )
 
 
 def retired(registry: Registry, at: datetime, why: str, by: str) -> ModelChanged:
-    """Return what ends the champion; its parent is used again, or the rules as they stand where it has none.
+    """Return what ends the champion; its parent is used again, or what holds without any model.
+
+    A parent that was retired itself is passed over for its own: nothing comes back that had to go.
 
     Raises:
         SettingsError: no model is used.
@@ -152,12 +171,26 @@ def retired(registry: Registry, at: datetime, why: str, by: str) -> ModelChanged
     model = registry.models.get(registry.champion)
     if model is None:
         raise SettingsError("no model is the champion, expected one to retire")
-    parent = registry.models.get(model.card.parent)
+    parent = used_before(registry, model)
     return ModelChanged(
-        card=model.card,
+        # Whoever hears of it goes by the parent's name from here on.
+        card=replace(model.card, parent="" if parent is None else parent.card.id),
         stage=ModelStage.RETIRED,
         at=at,
         why=why,
         by=by,
-        profile=parent.profile if parent is not None else None,
+        profile=None if parent is None else parent.profile,
+        risk=None if parent is None else parent.risk,
     )
+
+
+def used_before(registry: Registry, model: Standing) -> Standing | None:
+    """Return the nearest parent that was not retired itself; None for the rules, or the shipped prior."""
+    passed = [model.card.id]
+    parent = registry.models.get(model.card.parent)
+    while parent is not None and parent.card.id not in passed:
+        if parent.stage is not ModelStage.RETIRED:
+            return parent
+        passed.append(parent.card.id)
+        parent = registry.models.get(parent.card.parent)
+    return None

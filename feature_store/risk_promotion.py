@@ -2,13 +2,14 @@
 
 It is a rule about Brier's score, which a model cannot better by saying what it does not believe. The interval
 of the difference has to end below a hundredth of the present score, and the score itself has to be better.
+What tells releases apart no better than one number for all, the base rate, is never used.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from feature_store.risk_learners import LEARNT
+from feature_store.risk_learners import BASE_RATE, LEARNT
 from feature_store.risk_scores import Held, brier, brier_each, interval
 from feature_store.risk_trial import Trial
 from schemas.models import ModelStage
@@ -41,15 +42,16 @@ def choose(trial: Trial, used: str, seed: int, since: float = -np.inf) -> Choice
     """Return which of the learnt models is best, and whether it takes the place of what is used.
 
     Args:
-        trial: What all said of releases that they did not learn from.
+        trial: What all said of releases that they did not learn from, the base rate among them.
         used: Name of what is used now, among them.
         seed: What the interval is drawn from.
         since: What is used had seen everything before that instant, in seconds: held to it only from there.
     """
     places = np.flatnonzero(trial.began > since)
-    tried = {name: trial.held[name].at(places) for name in (*LEARNT, used) if name in trial.held}
+    asked = (*LEARNT, used, BASE_RATE)
+    tried = {name: trial.held[name].at(places) for name in asked if name in trial.held}
     learnt = [name for name in LEARNT if name in tried]
-    if not learnt or used not in tried:
+    if not learnt or used not in tried or BASE_RATE not in tried:
         return Choice(name="", stage=ModelStage.REJECTED, why="too few releases are known to try a model on")
     now = tried[used]
     bad, known = float((now.bad * now.weight).sum()), float(now.weight.sum())
@@ -62,11 +64,13 @@ def choose(trial: Trial, used: str, seed: int, since: float = -np.inf) -> Choice
     best = min(learnt, key=lambda name: brier(tried[name]))
     low, high = _difference(tried[best], now, seed)
     said, score = brier(tried[best]), brier(now)
-    wins = said < score and high <= _MARGIN * score
+    rate = brier(tried[BASE_RATE])
+    wins = said < min(score, rate) and high <= _MARGIN * score
     why = (
         f"on {known:.0f} known releases held back, {bad:.0f} of them bad, {best} scores {said:.4f} by Brier "
         f"and {used} {score:.4f}; the difference is {low:+.4f} to {high:+.4f} with 95 %, "
-        f"{'better and' if wins else 'expected better and'} at most {_MARGIN * score:+.4f}"
+        f"{'better and' if wins else 'expected better and'} at most {_MARGIN * score:+.4f}; "
+        f"one rate for all scores {rate:.4f}{'' if said < rate else ', expected more'}"
     )
     return Choice(
         name=best,
@@ -77,6 +81,7 @@ def choose(trial: Trial, used: str, seed: int, since: float = -np.inf) -> Choice
             "held_back_bad": bad,
             "brier": said,
             "brier_used": score,
+            "brier_base_rate": rate,
             "brier_difference_low": low,
             "brier_difference_high": high,
         },

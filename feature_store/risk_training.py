@@ -28,7 +28,7 @@ SELECT body
 FROM effects
 WHERE kind = 'model' AND channel = 'risk' AND answer IN ('champion', 'retired')
   AND ($1 IS NULL OR happened_at <= $1)
-ORDER BY happened_at DESC, log_offset DESC
+ORDER BY happened_at DESC, cause_offset DESC
 LIMIT 1
 """
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from feature_store.features import features_of_next
 from feature_store.releases import ReleaseRow, list_releases
 from feature_store.risk_training import used_model
+from feature_store.stores import bucket_of
 from feature_store.views import connect
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.models import ModelChanged
@@ -24,12 +25,12 @@ def read_records(
     Without a journal both are empty: nothing is known, which is not that nothing failed.
 
     Args:
-        journal: The journal's folder.
+        journal: The journal's folder or bucket.
         environment: Where.
         service: Of what.
         authored: Versions of the author's.
     """
-    if not journal.is_dir():
+    if not _is_there(journal):
         return Record(), Record()
     with connect(journal) as connection:
         rows = list_releases(connection, environment, service, _MOST)
@@ -44,20 +45,24 @@ def read_risk(
     """Return the model of risk that the log names, and what it may ask for; nothing without a model.
 
     Args:
-        journal: The journal's folder.
+        journal: The journal's folder or bucket.
         environment: Where the build is meant for.
         service: Of what.
         version: That the build will have.
         author: Who wrote the change; "" when nobody says.
         at: When it would begin.
     """
-    if not journal.is_dir():
+    if not _is_there(journal):
         return None, {}
     with connect(journal) as connection:
         model = used_model(connection)
         if model is None:
             return None, {}
         return model, features_of_next(connection, environment, service, version, author, at)
+
+
+def _is_there(journal: Path) -> bool:
+    return bucket_of(journal) is not None or journal.is_dir()
 
 
 def _record(rows: list[ReleaseRow]) -> Record:

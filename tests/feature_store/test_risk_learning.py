@@ -12,7 +12,7 @@ from feature_store.boosting import fit_boosted, train_booster
 from feature_store.label_model import Floats
 from feature_store.online_learning import OnlineLearner, fit_online, transforms_of
 from feature_store.risk_calibration import calibration
-from feature_store.risk_learners import BOOSTED, ONLINE, PRIOR, Lessons, boosted, chances
+from feature_store.risk_learners import BASE_RATE, BOOSTED, ONLINE, PRIOR, Lessons, boosted, chances
 from feature_store.risk_promotion import choose
 from feature_store.risk_scores import Held, auc, brier, calibration_error
 from feature_store.risk_training import train_risk, used_model
@@ -124,7 +124,11 @@ def test_a_better_model_is_used_by_rule_and_the_sentence_says_its_numbers() -> N
 def noise(releases: int, bad_share: float) -> Trial:
     random = np.random.default_rng(2)
     bad = (random.random(releases) < bad_share).astype(np.float64)
-    said = {ONLINE: random.uniform(0.05, 0.9, releases), PRIOR: np.full(releases, bad_share)}
+    said = {
+        ONLINE: random.uniform(0.05, 0.9, releases),
+        PRIOR: np.full(releases, bad_share),
+        BASE_RATE: np.full(releases, bad_share),
+    }
     held = {name: Held(chance=chance, bad=bad, weight=np.ones(releases)) for name, chance in said.items()}
     return Trial(places=list(range(releases)), held=held, began=np.arange(releases, dtype=np.float64))
 
@@ -133,6 +137,22 @@ def test_a_worse_model_stays_a_challenger() -> None:
     choice = choose(noise(500, 0.2), PRIOR, 0)
     assert choice.stage is ModelStage.CHALLENGER
     assert "expected better" in choice.why
+
+
+def test_a_model_that_beats_what_is_used_but_not_one_rate_for_all_stays_a_challenger() -> None:
+    trial = noise(500, 0.2)
+    # What is used is far off; what was learnt is nearer, and still tells no release from another.
+    far, near, rate = np.full(500, 0.9), np.full(500, 0.35), np.full(500, 0.2)
+    bad = trial.held[PRIOR].bad
+    said = {ONLINE: near, PRIOR: far, BASE_RATE: rate}
+    held = {name: Held(chance=chance, bad=bad, weight=np.ones(500)) for name, chance in said.items()}
+    choice = choose(replace(trial, held=held), PRIOR, 0)
+    assert choice.metrics["brier"] < choice.metrics["brier_used"]
+    assert choice.metrics["brier"] > choice.metrics["brier_base_rate"]
+    assert choice.stage is ModelStage.CHALLENGER
+    assert "one rate for all scores" in choice.why
+    without = choose(replace(trial, held=held | {BASE_RATE: held[PRIOR]}), PRIOR, 0)
+    assert without.stage is ModelStage.CHAMPION
 
 
 @pytest.mark.parametrize("trial", [noise(90, 0.5), noise(500, 0.001)])
