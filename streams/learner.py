@@ -4,12 +4,14 @@ Every step is a `ModelChanged` with the rule's numbers in it. Nothing is remembe
 the log hold, so that a learner that was restarted, or another one, decides the same.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from feature_store.drift import Drift, drift_of
 from feature_store.label_posteriors import label_posteriors
+from feature_store.lessons import Lesson
 from feature_store.promotion import Ruling, Terms, Trial, of_challenger, of_champion
 from feature_store.registry import Registry, Standing, promoted, retired
 from feature_store.training import Learnt
@@ -17,11 +19,13 @@ from feature_store.views import Connection
 from schemas.models import ModelChanged, ModelStage
 from schemas.profiles import Profile
 from streams.learner_settings import LearnerSettings
-from streams.learning import Training
 from streams.shadow import Said
 
 LEAST_RELEASES = 30
 """Releases with a label before anything is learnt at all."""
+
+QUESTIONS = 7
+"""How often it is asked, between two trainings on schedule, whether it is time for one: daily by default."""
 
 _VERDICTS = """
 SELECT release, max(environment) AS environment, max(service) AS service,
@@ -66,27 +70,36 @@ def announced(trained: Trained, at: datetime, reason: str) -> ModelChanged:
     change = challenger_of(trained.learnt, at, f"{reason}; on the recorded log: {trained.why}")
     if not trained.is_worse:
         return change
-    return ModelChanged(
-        card=change.card,
-        stage=ModelStage.REJECTED,
-        at=at,
-        why=f"worse on the recorded log: {trained.why}",
-        profile=change.profile,
-    )
+    return replace(change, stage=ModelStage.REJECTED, why=f"worse on the recorded log: {trained.why}")
+
+
+def is_time_to_ask(
+    registry: Registry, now: datetime, settings: LearnerSettings, asked: datetime | None
+) -> bool:
+    """Return whether it may be time to train, from what costs nothing to know.
+
+    Args:
+        registry: Models so far.
+        now: The log's time.
+        settings: How often.
+        asked: When this was last so; None for never.
+    """
+    is_too_soon = asked is not None and now - asked < settings.every / QUESTIONS
+    return registry.challenger is None and not is_too_soon
 
 
 def reason_to_learn(
-    registry: Registry, training: Training, now: datetime, settings: LearnerSettings
+    registry: Registry, lessons: Sequence[Lesson], now: datetime, settings: LearnerSettings
 ) -> str | None:
     """Return why it is time to train, as a sentence; None while it is not.
 
     Args:
         registry: Models so far.
-        training: What the journal holds now; its `learnt` is not looked at.
+        lessons: What the journal holds now, the oldest first.
         now: The log's time.
         settings: How often.
     """
-    labelled = sum(lesson.has_label for lesson in training.lessons)
+    labelled = sum(lesson.has_label for lesson in lessons)
     if registry.challenger is not None or labelled < LEAST_RELEASES:
         return None
     last = newest_training(registry)
@@ -94,15 +107,15 @@ def reason_to_learn(
         return f"the first {labelled} releases have labels"
     if now - last >= settings.every:
         return f"on schedule, {settings.every.total_seconds() / 86_400:g} days after the last"
-    drift = drift_since(training, last, now)
+    drift = drift_since(lessons, last, now, settings)
     return f"drift: {drift.why}" if drift.has_drifted else None
 
 
-def drift_since(training: Training, last: datetime, now: datetime) -> Drift:
-    """Return whether releases since the last training drifted; asked once a day of the log."""
-    old = [lesson for lesson in training.lessons if lesson.started_at < last]
-    new = [lesson for lesson in training.lessons if lesson.started_at >= last]
-    return drift_of(old, new, asked=max(1, (now - last) // timedelta(days=1)))
+def drift_since(lessons: Sequence[Lesson], last: datetime, now: datetime, settings: LearnerSettings) -> Drift:
+    """Return whether releases since the last training drifted; asked seven times between two trainings."""
+    old = [lesson for lesson in lessons if lesson.started_at < last]
+    new = [lesson for lesson in lessons if lesson.started_at >= last]
+    return drift_of(old, new, asked=max(1, (now - last) // (settings.every / QUESTIONS)))
 
 
 def newest_training(registry: Registry) -> datetime | None:
@@ -149,6 +162,23 @@ def trials_of(
     return trials
 
 
+def change_of_stale(registry: Registry, now: datetime) -> ModelChanged | None:
+    """Return what ends a challenger that there is no use in trying; None where there is none.
+
+    A learner that died between telling of a challenger and reading of it in the journal learns another one.
+    """
+    newest = registry.challenger
+    if newest is None:
+        return None
+    for standing in registry.models.values():
+        if standing.stage is ModelStage.CHALLENGER and standing.card.id != newest.card.id:
+            return _rejected(standing, now, f"{newest.card.id} was learnt after it")
+    if newest.card.parent != registry.champion:
+        beside, used = newest.card.parent or "the rules", registry.champion or "the rules"
+        return _rejected(newest, now, f"it was learnt beside {beside}, and {used} is used by now")
+    return None
+
+
 def ruling_on_challenger(
     challenger: Standing, trials: list[Trial], now: datetime, terms: Terms | None = None
 ) -> Ruling:
@@ -164,13 +194,7 @@ def change_of_challenger(
         # Where people promote by hand, the table of models shows how it fares, and they read the trial.
         return promoted(registry, challenger, now, ruling.why, "learner") if settings.promotes else None
     if ruling.stage is ModelStage.REJECTED:
-        return ModelChanged(
-            card=challenger.card,
-            stage=ModelStage.REJECTED,
-            at=now,
-            why=ruling.why,
-            profile=challenger.profile,
-        )
+        return _rejected(challenger, now, ruling.why)
     return None
 
 
@@ -200,19 +224,15 @@ def profile_of_parent(registry: Registry, champion: Standing) -> Profile:
     return parent.profile or Profile() if parent is not None else Profile()
 
 
+def _rejected(standing: Standing, now: datetime, why: str) -> ModelChanged:
+    return ModelChanged(
+        card=standing.card, stage=ModelStage.REJECTED, at=now, why=why, profile=standing.profile
+    )
+
+
 def _turned(trial: Trial) -> Trial:
     """Return a trial with the sides changed: what lived is asked for, what ran in shadow is the measure."""
-    return Trial(
-        release=trial.release,
-        service=trial.service,
-        p_bad=trial.p_bad,
-        weight=trial.weight,
-        alpha=trial.alpha,
-        champion_min=trial.challenger_min,
-        challenger_min=trial.champion_min,
-        watched_min=trial.watched_min,
-        is_cut_off=trial.is_cut_off,
-    )
+    return replace(trial, champion_min=trial.challenger_min, challenger_min=trial.champion_min)
 
 
 def _minutes(start: datetime, at: datetime | None) -> float | None:

@@ -22,12 +22,15 @@ class LearnerSettings:
         since: How far back releases are learnt from. `SUTURE_LEARN_SINCE`.
         promotes: Whether a challenger that wins takes the champion's place by rule; else a human must say so.
             `SUTURE_LEARN_PROMOTE`.
+        pace: Between two looks at the journal, at least; one that takes long is followed by a longer pause.
+            Shorter costs more, and tells of a decision sooner. `SUTURE_LEARN_PACE`.
     """
 
     is_on: bool = False
     every: timedelta = timedelta(days=7)
     since: timedelta = timedelta(days=90)
     promotes: bool = True
+    pace: timedelta = timedelta(seconds=30)
 
 
 def read_learner_settings(given: Mapping[str, str]) -> LearnerSettings:
@@ -41,6 +44,7 @@ def read_learner_settings(given: Mapping[str, str]) -> LearnerSettings:
         every=_duration(given, "SUTURE_LEARN_EVERY", "7d"),
         since=_duration(given, "SUTURE_LEARN_SINCE", "90d"),
         promotes=_switch(given, "SUTURE_LEARN_PROMOTE", "on"),
+        pace=_duration(given, "SUTURE_LEARN_PACE", "30s"),
     )
 
 
@@ -51,6 +55,7 @@ def learner_variables(settings: LearnerSettings) -> dict[str, str]:
         "SUTURE_LEARN_EVERY": f"{int(settings.every.total_seconds())}s",
         "SUTURE_LEARN_SINCE": f"{int(settings.since.total_seconds())}s",
         "SUTURE_LEARN_PROMOTE": "on" if settings.promotes else "off",
+        "SUTURE_LEARN_PACE": f"{settings.pace.total_seconds():g}s",
     }
 
 

@@ -7,6 +7,7 @@ it says is kept here, apart from all that others hear.
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -66,15 +67,20 @@ class Shadow:
     _engines: dict[int, Engine] = field(default_factory=dict)
     _next: dict[int, int] = field(default_factory=dict)
 
-    def follow(self, log: RecordedLog) -> int:
-        """Read what the log has by now, and return the number of entries."""
+    def follow(self, log: RecordedLog, is_stopped: Callable[[], bool] = lambda: False) -> int:
+        """Read what the log has by now, and return the number of entries.
+
+        Args:
+            log: What is judged.
+            is_stopped: Asked after every entry; what is left then is read when it is followed again.
+        """
         count = 0
         for place in log.places():
-            if place[0] == Topic.OBSERVATIONS:
-                count += self._follow(log, place)
+            if place[0] == Topic.OBSERVATIONS and not is_stopped():
+                count += self._follow(log, place, is_stopped)
         return count
 
-    def _follow(self, log: RecordedLog, place: Place) -> int:
+    def _follow(self, log: RecordedLog, place: Place, is_stopped: Callable[[], bool]) -> int:
         partition, count = place[1], 0
         start = self._next.get(partition)
         records = (
@@ -84,6 +90,8 @@ class Shadow:
             self._next[partition] = record.offset + 1
             self.take(record)
             count += 1
+            if is_stopped():
+                break
         return count
 
     def take(self, record: Record) -> None:
