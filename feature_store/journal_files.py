@@ -6,10 +6,10 @@ it may write, too, even within a SELECT (`WITH x AS (COPY ... TO 'file' (USE_TMP
 Source: fsspec's AbstractFileSystem; DuckDB, "Securing DuckDB", and what its version 2.0 did when tried.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import PurePath
-from threading import local
+from threading import Lock, local
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -38,6 +38,7 @@ class JournalFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyp
         super().__init__()
         self._filesystem = filesystem
         self._paths = {path.relative_to(root).as_posix(): path.as_posix() for path in paths}
+        self._sizes: dict[str, int] = {}
 
     @property
     def names(self) -> list[str]:
@@ -58,12 +59,12 @@ class JournalFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyp
         """
         if mode != "rb":
             raise PermissionError(f"{path} is the journal's, which is only read here")
-        return _SharedFile(self._filesystem.open_input_file(self._path(path)))
+        where = self._path(path)
+        return _SharedFile(lambda: self._filesystem.open_input_file(where), self._size(where))
 
     def info(self, path: str, **_options: Any) -> dict[str, Any]:
         """Return name, type and size in bytes of a file."""
-        found = self._filesystem.get_file_info(self._path(path))
-        return {"name": _name(path), "type": "file", "size": found.size}
+        return {"name": _name(path), "type": "file", "size": self._size(self._path(path))}
 
     def modified(self, path: str) -> datetime:
         """Return an instant that is the same for every file."""
@@ -77,6 +78,20 @@ class JournalFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyp
     def glob(self, path: str, **_options: Any) -> list[str]:
         """Return a file by its whole name: a pattern matches nothing."""
         return [_name(path)] if self.exists(path) else []
+
+    def _size(self, where: str) -> int:
+        """Return a file's size in bytes, looked up once: files never change under their names.
+
+        Raises:
+            FileNotFoundError: it is gone.
+        """
+        size = self._sizes.get(where)
+        if size is None:
+            found = self._filesystem.get_file_info(where)
+            if found.size is None:
+                raise FileNotFoundError(f"{where} is gone, or no file")
+            size = self._sizes[where] = found.size
+        return size
 
     def _path(self, path: str) -> str:
         try:
@@ -92,9 +107,11 @@ class _SharedFile:
     place that they shared would be another's by the time of the second call.
     """
 
-    def __init__(self, file: NativeFile) -> None:
-        self._file = file
-        self._size = file.size()
+    def __init__(self, open_file: Callable[[], NativeFile], size: int) -> None:
+        self._open_file = open_file
+        self._file: NativeFile | None = None
+        self._opening = Lock()
+        self._size = size
         self._own = local()
 
     @property
@@ -114,7 +131,7 @@ class _SharedFile:
     def read(self, count: int = -1) -> bytes:
         """Return bytes from this thread's place on, and go behind them; all the rest for -1."""
         count = self._size - self.tell() if count < 0 else count
-        data = self._file.read_at(count, self.tell())  # type: ignore[call-arg]  # the stubs give it no place
+        data = self._opened().read_at(count, self.tell())  # type: ignore[call-arg]  # the stubs give it no place
         self._own.place = self.tell() + len(data)
         return data
 
@@ -131,7 +148,15 @@ class _SharedFile:
 
     def close(self) -> None:
         """Close the file for all threads."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+
+    def _opened(self) -> NativeFile:
+        # Most are asked for their size alone: what DuckDB has read once it keeps.
+        with self._opening:
+            if self._file is None:
+                self._file = self._open_file()
+            return self._file
 
 
 def _name(path: str) -> str:

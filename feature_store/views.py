@@ -59,6 +59,9 @@ _LOCKS = (
     "SET TimeZone = 'UTC'",
     # It would go to standard output, in the midst of the rows.
     "SET enable_progress_bar = false",
+    # Files never change under their names: what was read of one stays true.
+    "SET parquet_metadata_cache = true",
+    "SET validate_external_file_cache = 'NO_VALIDATION'",
     "SET temp_directory = ''",
     "SET python_enable_replacements = false",
     "SET autoinstall_known_extensions = false",
