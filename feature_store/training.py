@@ -29,6 +29,9 @@ CODE = "judge-profile-1"
 _NEWS = 0.02
 """A share that moved by less than this part of itself is not worth a line."""
 
+_LIKE_ALL = 0.1
+"""Nor is what differs by less than this part from what all services have."""
+
 _SMALLEST_RATIO = 1.001
 """A rule refuses an expected ratio of 1: nothing that is as before can be damage."""
 
@@ -42,7 +45,8 @@ class Change:
         what: Signal and setting.
         before: What holds by the rules.
         after: What was learnt.
-        why: From what, as a sentence.
+        why: What it goes by.
+        seen: From which releases.
     """
 
     where: str
@@ -50,6 +54,7 @@ class Change:
     before: float | None
     after: float
     why: str
+    seen: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,32 +232,30 @@ def changes_of(profile: Profile, lessons: Sequence[Lesson], policy: Policy) -> l
 def _is_told(line: Change, of_all: Change | None) -> bool:
     if of_all is None or line.before != of_all.before:
         return False
-    return abs(line.after - of_all.after) <= _NEWS * of_all.after
+    return abs(line.after - of_all.after) <= _LIKE_ALL * of_all.after
 
 
 def _lines(key: str, rule: Rule, learnt: Adjustment, seen: str) -> list[Change]:
-    found = []
     strict = adjusted(rule, learnt)
+    found: list[tuple[str, float | None, float, str]] = []
     if strict.judge.alpha != rule.judge.alpha:
         costs = rule.costs
-        why = f"costs of {costs.bad_minute:g} a bad minute, {costs.false_rollback:g} a false rollback; {seen}"
-        found.append(_changed(key, "alpha", rule.judge.alpha, strict.judge.alpha, why))
+        why = f"a bad minute costs {costs.bad_minute:g}, a false rollback {costs.false_rollback:g}"
+        found.append(("alpha", rule.judge.alpha, strict.judge.alpha, why))
     for signal, now in zip(rule.signals, strict.signals, strict=True):
         if abs(now.share - signal.share) > _NEWS * signal.share:
-            why = f"how early it tells of harm; {seen}"
-            found.append(_changed(key, f"{signal.name} share", signal.share, now.share, why))
+            why = "tells of harm sooner" if now.share > signal.share else "others tell of harm sooner"
+            found.append((f"{signal.name} share", signal.share, now.share, why))
         if now.warm_up != signal.warm_up:
-            why = f"intervals in which fresh pods are worse; {seen}"
-            found.append(_changed(key, f"{signal.name} warm_up", signal.warm_up, now.warm_up, why))
+            why = "fresh pods of good releases are worse for so many intervals"
+            found.append((f"{signal.name} warm_up", signal.warm_up, now.warm_up, why))
         if now.expected_ratio is not None and now.expected_ratio != signal.expected_ratio:
-            why = f"by so many times harm moved it; {seen}"
-            ratio = now.expected_ratio
-            found.append(_changed(key, f"{signal.name} expected_ratio", signal.expected_ratio, ratio, why))
-    return found
-
-
-def _changed(where: str, what: str, before: float | None, after: float, why: str) -> Change:
-    return Change(where=where, what=what, before=before, after=after, why=why)
+            why = "by so many times harm moved it"
+            found.append((f"{signal.name} expected_ratio", signal.expected_ratio, now.expected_ratio, why))
+    return [
+        Change(where=key, what=what, before=before, after=after, why=why, seen=seen)
+        for what, before, after, why in found
+    ]
 
 
 def _look_under(lesson: Lesson, rule: Rule, strict: Rule) -> float:

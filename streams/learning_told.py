@@ -1,11 +1,17 @@
 """What a training would change, and where models stand, for people: tables on a terminal."""
 
 from collections.abc import Mapping
+from itertools import groupby
 
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from feature_store.registry import Registry, Standing
+from feature_store.training import ALL
+from schemas.models import ModelFamily, ModelStage
 from streams.learning import Training
 
 
@@ -13,24 +19,28 @@ def tell_training(training: Training, console: Console) -> None:
     """Print what was learnt, from what, and what it did on releases that had no say."""
     learnt = training.learnt
     if learnt is None:
-        console.print(
-            f"nothing to learn from: no release with evidence up to {training.as_of:%Y-%m-%d %H:%M}"
-        )
+        console.print("nothing to learn from: the journal holds no release with evidence of these days")
         return
     card = learnt.card
     console.print(
         f"{card.releases} releases from {card.data_from:%Y-%m-%d} to {card.data_until:%Y-%m-%d %H:%M}, "
         f"{card.labels} of them labelled; champion: {card.parent or 'the rules as they stand'}"
     )
-    table = Table(box=None, pad_edge=False)
-    for heading in ("where", "what", "before", "after", "why"):
-        table.add_column(
-            heading, overflow="fold", justify="right" if heading in ("before", "after") else "left"
-        )
-    for change in learnt.changes:
-        before = "none" if change.before is None else f"{change.before:.4g}"
-        table.add_row(change.where, change.what, before, f"{change.after:.4g}", change.why)
-    console.print(table if learnt.changes else "nothing would change")
+    for where, of_one in groupby(learnt.changes, key=lambda change: (change.where, change.seen)):
+        name, seen = where
+        console.print(f"\n[bold]{'all services' if name == ALL else escape(name)}[/bold]  from {seen}")
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column("  setting", no_wrap=True)
+        for heading in ("now", "learnt"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("because")
+        for change in of_one:
+            before = "none" if change.before is None else f"{change.before:.3g}"
+            table.add_row(f"  {change.what}", before, f"{change.after:.3g}", change.why)
+        console.print(table)
+    if not learnt.changes:
+        console.print("nothing would change")
+    console.print()
     console.print(_held_back(card.metrics))
 
 
@@ -49,39 +59,53 @@ def _held_back(figures: Mapping[str, float]) -> str:
 
 
 def tell_models(registries: list[Registry], console: Console) -> None:
-    """Print models as a table, the newest first."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("model", "family", "stage", "since (UTC)", "by", "releases", "labelled", "why"):
-        table.add_column(heading, overflow="fold")
-    models = [standing for registry in registries for standing in registry.models.values()]
-    for standing in sorted(models, key=lambda one: (one.since, one.card.id), reverse=True):
+    """Print models, the newest change first: a line with its figures each, and below it why."""
+    models = [(registry, standing) for registry in registries for standing in registry.models.values()]
+    if not models:
+        console.print("no model was learnt yet")
+        return
+    width = max(len(standing.card.id) for _, standing in models)
+    console.print(f"{'model':<{width}}  family  {'stage':<18}  {'since (UTC)':<16}  releases  labelled")
+    for registry, standing in sorted(models, key=lambda one: (one[1].since, one[1].card.id), reverse=True):
         last, card = standing.changes[-1], standing.card
-        table.add_row(
-            card.id,
-            card.family,
-            standing.stage,
-            f"{standing.since:%Y-%m-%d %H:%M}",
-            last.by,
-            str(card.releases),
-            str(card.labels),
-            last.why,
+        console.print(
+            f"{card.id:<{width}}  {card.family:<6}  {stage_told(registry, standing):<18}  "
+            f"{standing.since:%Y-%m-%d %H:%M}  {card.releases:>8}  {card.labels:>8}",
+            markup=False,
+            highlight=False,
         )
-    console.print(table if models else "no model was learnt yet")
+        console.print(Padding(Text(f"{last.why} (by {last.by})"), (0, 0, 0, 4)))
 
 
-def tell_model(standing: Standing, console: Console) -> None:
+def stage_told(registry: Registry, standing: Standing) -> str:
+    """Return what a model is now: a champion that another took the place of is told apart."""
+    if standing.card.id == registry.champion:
+        return "champion, in use"
+    return "champion, replaced" if standing.stage is ModelStage.CHAMPION else str(standing.stage)
+
+
+def tell_model(standing: Standing, registry: Registry, console: Console) -> None:
     """Print one model with all that was decided about it."""
     card = standing.card
-    console.print(f"[bold]{card.id}[/bold]  {card.family}, {standing.stage}")
+    console.print(f"[bold]{card.id}[/bold]  {card.family}, {stage_told(registry, standing)}")
     console.print(
         f"  learnt by {card.code} (seed {card.seed}) from {card.releases} releases, {card.labels} labelled, "
         f"{card.data_from:%Y-%m-%d %H:%M} to {card.data_until:%Y-%m-%d %H:%M}"
     )
-    console.print(f"  beside {card.parent or 'the rules as they stand'}")
+    nothing = "the shipped prior" if card.family is ModelFamily.RISK else "the rules as they stand"
+    console.print(f"  beside {card.parent or nothing}")
     for name, figure in sorted(card.metrics.items()):
         console.print(f"  {name:<24}{figure:.6g}")
     for change in standing.changes:
-        console.print(f"  {change.at:%Y-%m-%d %H:%M:%S}  {change.stage:<10}  by {change.by}: {change.why}")
+        console.print(
+            f"  {change.at:%Y-%m-%d %H:%M:%S}  {change.stage}, by {escape(change.by)}", highlight=False
+        )
+        console.print(Padding(Text(change.why), (0, 0, 0, 4)))
+    if standing.risk is not None:
+        asked = ", ".join(standing.risk.features)
+        console.print(
+            Padding(Text(f"{standing.risk.kind} model that asks for {asked or 'nothing'}"), (0, 0, 0, 2))
+        )
     if standing.profile is not None:
         for key, learnt in sorted(standing.profile.adjustments.items()):
             budget = f" alpha {learnt.alpha:g}" if learnt.alpha is not None else ""

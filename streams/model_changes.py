@@ -1,6 +1,7 @@
 """Changes of models, put onto the log: every partition of the judge's topic hears of them."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from schemas.envelopes import Message
@@ -29,3 +30,22 @@ def tell(writer: Writer, changes: Iterable[ModelChanged]) -> None:
         for partition in range(PARTITIONS):
             writer.send(observation_message(Topic.OBSERVATIONS, "", change), partition)
         writer.flush()
+
+
+def tell_log(changes: Sequence[ModelChanged]) -> None:
+    """Put changes onto the log that the environment names, and say on standard error that they are.
+
+    Raises:
+        SettingsError: no Kafka is named.
+        LogError: something did not arrive.
+    """
+    # Imported here: commands that only read need no Kafka.
+    from streams.cli_parts import connected
+    from streams.kafka_log import LogWriter
+    from streams.settings import read_settings
+
+    settings = connected(read_settings())
+    with LogWriter(settings.bootstrap, settings.prefix) as writer:
+        tell(writer, changes)
+    for change in changes:
+        sys.stderr.write(f"model {change.card.id} is told to be {change.stage}\n")

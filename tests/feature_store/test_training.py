@@ -171,7 +171,8 @@ def test_each_line_says_what_held_what_would_hold_and_from_what() -> None:
     share = lines[ALL, "errors share"]
     assert share.before == 1.0
     assert share.after > 1.5
-    assert share.why == "how early it tells of harm; 40.0 bad and 120.0 good releases"
+    assert (share.why, share.seen) == ("tells of harm sooner", "40.0 bad and 120.0 good releases")
+    assert lines[ALL, "memory share"].why == "others tell of harm sooner"
     assert lines[ALL, "errors expected_ratio"].before is None
     assert lines[ALL, "errors expected_ratio"].after == pytest.approx(4.0, rel=0.05)
 

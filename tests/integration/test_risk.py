@@ -57,7 +57,7 @@ def test_what_is_learnt_from_the_journal_reaches_the_gate_through_the_log(
         return done
 
     at = (START + timedelta(days=60)).isoformat()
-    told = json.loads(run("learn-risk", "--json", "--as-of", at).stdout)
+    told = json.loads(run("learn", "--family", "risk", "--json", "--as-of", at).stdout)
     assert [entry["stage"] for entry in told["changes"]] == ["challenger", "champion"], told["why"]
     changes = [
         each for each in said_on(kafka_broker, prefix, Topic.OBSERVATIONS) if isinstance(each, ModelChanged)

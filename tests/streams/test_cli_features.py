@@ -1,6 +1,5 @@
-"""`suture features`, `suture learn-risk`, and the gate that asks the model which the journal names."""
+"""`suture features`, and the gate that asks the model which the journal names."""
 
-import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -61,14 +60,6 @@ def test_features_go_to_a_file_whole(tmp_path: Path) -> None:
     assert run("features", "--format", "csv", "--output", str(tmp_path / "features.csv")).exit_code == 0
     assert (tmp_path / "features.csv").read_text().count("\n") == 41
     assert not list(tmp_path.glob("*.part"))
-
-
-def test_too_few_releases_teach_nothing_and_nobody_is_told() -> None:
-    done = run("learn-risk", "--json", "--as-of", "2026-12-20T12:00:00Z")
-    assert done.exit_code == 0, done.output
-    said = json.loads(done.stdout)
-    assert said["changes"] == []
-    assert "expected at least 50" in said["why"]
 
 
 def test_the_gate_weighs_by_the_champion_of_the_journal(tmp_path: Path) -> None:
