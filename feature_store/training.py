@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isfinite, log
 
+import numpy as np
+
 from feature_store.lessons import Lesson
 from feature_store.training_budget import first_look, has_seen_enough, learnt_alpha
 from feature_store.training_shares import learnt_shares, weighty
@@ -193,9 +195,11 @@ def cross_fitted(lessons: Sequence[Lesson], policy: Policy, before: Profile | No
     """
     bad: list[tuple[float, float, float]] = []
     good: list[tuple[float, float]] = []
+    # Drawn, since services that take turns would else each have a fold of their own.
+    fold_of = np.random.default_rng(0).permutation(len(lessons)) % FOLDS
     for fold in range(min(FOLDS, len(lessons)) if len(lessons) > 1 else 0):
-        known = [lesson for place, lesson in enumerate(lessons) if place % FOLDS != fold]
-        held = lessons[fold::FOLDS]
+        known = [lesson for lesson, place in zip(lessons, fold_of, strict=True) if place != fold]
+        held = [lesson for lesson, place in zip(lessons, fold_of, strict=True) if place == fold]
         more_bad, more_good = delay_and_false(held, policy, before, learnt_profile(known, policy))
         bad += more_bad
         good += more_good

@@ -126,6 +126,12 @@ def test_every_release_is_held_back_once_however_few_there_are(count: int) -> No
     assert "false_share_before" not in figures, "there is no good release that could be taken back"
 
 
+def test_services_that_take_turns_are_not_each_held_back_whole() -> None:
+    """Every tenth release is bad: folds by turns would hold all of them back at once, and learn from none."""
+    figures = cross_fitted(a_year(bad=40, good=360), a_policy(), None)
+    assert figures["delay_min_after"] < figures["delay_min_before"]
+
+
 def test_without_bad_releases_no_delay_is_claimed() -> None:
     figures = cross_fitted(a_year(bad=0, good=20), POLICY, None)
     assert figures["false_share_before"] == figures["false_share_after"] == 0.0
