@@ -38,11 +38,13 @@ __all__ = [
     "admit",
     "answer",
     "begun_window",
+    "is_stopped",
     "outcome",
     "set_freeze",
     "set_kill_switch",
     "tick",
     "withdraw",
+    "would_go_out",
 ]
 
 GateEffect = HoldEffect
@@ -98,6 +100,29 @@ def admit(
             raise ValueError(f"decision {decision.id} is a playbook's step, expected one on a release")
         case _:
             assert_never(decision.playbook)
+
+
+def would_go_out(
+    state: GateState,
+    decision: Decision,
+    release: Release,
+    rule: Rule,
+    *,
+    rollback_template: TemplateHash,
+    now: datetime,
+    ways: WaysBack,
+) -> bool:
+    """Return whether a rollback would become a command at once; asks only, the arguments are `admit`'s."""
+    state.remembers_for(rule.gate.budget_window)
+    state.sweep(now)
+    if decision.id in state.settled or is_ordered(state, release.id, decision.playbook):
+        return False
+    return _obstacle(state, decision, release, rule, rollback_template, now, ways) is None
+
+
+def is_stopped(state: GateState, now: datetime) -> bool:
+    """Return whether the kill switch or a freeze is on."""
+    return stop(state, now) is not None
 
 
 def outcome(state: GateState, outcome: Outcome, now: datetime) -> tuple[Page, ...]:

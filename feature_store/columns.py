@@ -89,4 +89,7 @@ COLUMNS = (
     Column("committed_at", _INSTANT, "release_opened: when the version's newest commit was made"),
     Column("code", _TEXT, "digest of the code that said it; null before it was written down"),
     Column("cause_digest", _TEXT, "SHA-256 of the observation that caused it"),
+    Column("is_explored", _FLAG, "decision: put off to learn of it; null where it could not have been"),
+    Column("explored_until", _INSTANT, "decision: when it is carried out at the latest, if it is put off"),
+    Column("explored_share", _NUMBER, "decision: share of such rollbacks that is put off, in (0, 1]"),
 )

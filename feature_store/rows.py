@@ -27,7 +27,7 @@ from schemas.observations import (
     SuspicionChanged,
     VerdictReached,
 )
-from schemas.orders import Command, Decision, Denied, Held, Page
+from schemas.orders import Command, Decision, Denied, Exploration, Held, Page
 from schemas.quality import BuildAssessed
 from schemas.smoke_tests import SmokeTested
 
@@ -216,6 +216,7 @@ def _decision_cells(said: Decision | Held | Denied | Page) -> tuple[Kind, Row]:
                 "first_bad_at": said.first_bad_at,
                 "started_at": said.started_at,
                 "guard": said.guard.value if said.guard else None,
+                **_exploration_cells(said.exploration),
             }
         case Held():
             about: Row = {"about": said.decision, "text": said.reason, "guard": said.guard.value}
@@ -231,6 +232,16 @@ def _decision_cells(said: Decision | Held | Denied | Page) -> tuple[Kind, Row]:
             return Kind.PAGE, {**cells, "about": said.about, "text": said.summary}
         case _:
             assert_never(said)
+
+
+def _exploration_cells(exploration: Exploration | None) -> Row:
+    if exploration is None:
+        return {}
+    return {
+        "is_explored": exploration.until is not None,
+        "explored_until": exploration.until,
+        "explored_share": exploration.share,
+    }
 
 
 def _action_cells(said: Command | OutcomeReported) -> tuple[Kind, Row]:

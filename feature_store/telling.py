@@ -221,6 +221,8 @@ def decisions_told(story: Story) -> Iterator[str]:
         yield "  A human had to agree."
     elif last.playbook in {Playbook.ROLLBACK, Playbook.PROMOTE}:
         yield "  Nobody had to agree."
+    for decision in decisions:
+        yield from wrapped(_explored(decision)) if decision.exploration else ()
     for alternative in last.alternatives:
         yield from wrapped(f"- considered: {alternative}")
     for decision in reversed(earlier):
@@ -252,6 +254,15 @@ def decisions_told(story: Story) -> Iterator[str]:
             yield f"    Nobody has answered yet; its id is {hold.id}."
     for denied in story.of(Denied):
         yield from wrapped(sentence(f"Denied ({words(denied.guard)}): {denied.reason}"))
+
+
+def _explored(decision: Decision) -> str:
+    exploration = decision.exploration
+    assert exploration is not None, "only what could be put off is told of"
+    chance = f"as {100 * exploration.share:g} % of such rollbacks are, to learn what the release does"
+    if exploration.until is None:
+        return f"It could have been put off, {chance}, and was not chosen."
+    return f"Put off at {clock(decision.at)} until {clock(exploration.until)} at the latest, {chance}."
 
 
 def explained_told(explanation: Explanation) -> str:

@@ -87,7 +87,8 @@ def _event(said: Said) -> str:
         case Recovery():
             return f"recovery: {words(said.kind)}"
         case Decision():
-            return f"decided: {said.playbook}"
+            is_put_off = said.exploration is not None and said.exploration.until is not None
+            return f"decided: {said.playbook}{', put off' if is_put_off else ''}"
         case Held():
             return f"held: {words(said.guard)}"
         case Denied():

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import Annotated, assert_never
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.approvals import Asked, Brief
 from schemas.judgements import VerdictKind
@@ -77,6 +77,19 @@ class Guard(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exploration:
+    """A rollback that may be put off to learn of it (`actions/exploration.py`).
+
+    Attributes:
+        share: Of such rollbacks, the share that is put off: the probability of what was chosen here.
+        until: When it is carried out at the latest; None where it was not chosen.
+    """
+
+    share: Annotated[float, Field(gt=0.0, le=1.0)]
+    until: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """A playbook chosen for a release, and why.
 
@@ -93,6 +106,8 @@ class Decision:
         first_bad_at: When the damage that it is about began, as far as that is known.
         started_at: Start of the release; None for a failure without one.
         guard: What held or denied it at once; None when nothing stood in the way.
+        exploration: Whether it is put off to learn of it; None where it could not have been. Left out of its
+            JSON form then.
     """
 
     id: DecisionId
@@ -116,6 +131,7 @@ class Decision:
     first_bad_at: AwareDatetime | None = None
     started_at: AwareDatetime | None = None
     guard: Guard | None = None
+    exploration: Annotated[Exploration | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,14 @@ from schemas.smoke_tests import Stages
 
 _STRICT = ConfigDict(extra="forbid")
 
+MOST_EXPLORED = 0.05
+"""Largest share of rollbacks that a policy may put off to learn of them."""
+
+LONGEST_EXPLORED = timedelta(minutes=15)
+"""Longest time that it may put them off."""
+
+_NEVER = timedelta(0)
+
 Alpha = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
@@ -118,6 +126,13 @@ class GateSettings:
             environment never waits.
         approval: Who may answer a hold, and what happens when nobody does.
         stages: What must fail before a release is taken back: the verdict, a smoke test, both.
+        explore: Share of rollbacks that are put off to learn what such releases do, at most 0.05; 0 for none.
+            Only those that nobody is asked about and that are no clear harm, so `approval.clear_harm` must be
+            set. More learns faster, and leaves more bad releases running for `explore_for`.
+        explore_for: How long they are put off, at most 15 minutes. Longer sees more of what they do.
+
+    Raises:
+        ValueError: something is to be explored, and `explore_for` or `approval.clear_harm` is not set.
     """
 
     __pydantic_config__ = _STRICT
@@ -140,6 +155,20 @@ class GateSettings:
     blame_wait: Duration = timedelta(seconds=60)
     approval: ApprovalSettings = field(default_factory=ApprovalSettings)
     stages: Stages = Stages.VERDICT
+    # Left out of the JSON form while it is off, so that what policies are known by stays as it was.
+    explore: Annotated[float, Field(ge=0.0, le=MOST_EXPLORED, exclude_if=lambda share: share == 0)] = 0.0
+    explore_for: Annotated[
+        Duration, Field(ge=_NEVER, le=LONGEST_EXPLORED, exclude_if=lambda life: life == _NEVER)
+    ] = _NEVER
+
+    def __post_init__(self) -> None:
+        if self.explore > 0 and self.explore_for == _NEVER:
+            raise ValueError(f"explore is {self.explore:g} and explore_for is 0, expected up to 15 minutes")
+        if self.explore > 0 and self.approval.clear_harm is None:
+            raise ValueError(
+                f"explore is {self.explore:g} and approval.clear_harm is not set, "
+                "expected a confidence from which nothing is put off"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

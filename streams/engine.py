@@ -320,10 +320,11 @@ class Engine:
             case SmokeTested():
                 return environment_engine.smoke_tested(state, body, self._time(body.at))
             case Labelled():
-                return environment_labels.labelled(state.labels, body)
+                return environment_engine.labelled(state, environment_labels.labelled(state.labels, body))
             case AfterwordTold():
                 now = self._time(body.at)
-                return environment_labels.afterword_told(state.labels, state.gate, policy.people, body, now)
+                heard = environment_labels.afterword_told(state.labels, state.gate, policy.people, body, now)
+                return environment_engine.labelled(state, heard)
             case Explained() | BuildAssessed():
                 return (body,)
             case _:

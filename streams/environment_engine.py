@@ -3,13 +3,14 @@
 It sees every service's verdicts and damage, so that of several releases only the one to blame is acted on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
 from actions import gate
+from actions.exploration import exploration_of, explored, is_clear_harm, let_be
 from actions.gate_state import GateState
 from actions.gate_words import guarded
 from actions.playbook_runs import advance, outcome_of, recovery_of, take_in
@@ -21,6 +22,7 @@ from schemas.effects import Said
 from schemas.failures import Failure
 from schemas.judgements import Recovery, RecoveryKind, Suspicion, Verdict, VerdictKind
 from schemas.keys import NO_TEMPLATE, EnvironmentName, ServiceName, TemplateHash, derived_id
+from schemas.labels import Labelled
 from schemas.observations import (
     AnomalySeen,
     Approval,
@@ -43,6 +45,7 @@ from schemas.policy import Policy, Rule
 from schemas.releases import Release
 from schemas.smoke_tests import SmokeTested, Stages
 from streams import environment_failures, environment_labels, environment_stages
+from streams.environment_exploration import PutOff, calls_it_bad
 from streams.environment_labels import LabelState
 
 _NOBODY = Ranking(suspects=(), is_clear=True, why="nothing is blamed")
@@ -70,6 +73,7 @@ class Candidate:
         closed_at: When its watch ended; None while it goes on.
         undone_at: When an undo of it was ordered; None without one, or when it failed.
         decided: Ids of the decisions that were said about it; none is said twice.
+        put_off: Its rollback is, or was, put off to learn of it; None where it was not.
     """
 
     release: Release
@@ -79,6 +83,7 @@ class Candidate:
     closed_at: AwareDatetime | None = None
     undone_at: AwareDatetime | None = None
     decided: list[str] = field(default_factory=list)
+    put_off: PutOff | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -192,6 +197,8 @@ def verdict_reached(
     waits = has_neighbours or event.suspicion.is_aftercare
     if candidate.due_at is None:
         candidate.due_at = now + (rule.gate.blame_wait if waits else timedelta(0))
+    if candidate.put_off is not None and is_clear_harm(verdict.confidence, rule):
+        candidate.due_at = candidate.put_off.cut_short(candidate.due_at, now)
     if not waits:
         yield from _settle_blame(state, policy, digest, now)
 
@@ -240,6 +247,16 @@ def answered(state: EnvironmentState, approval: Approval, policy: Policy, now: d
     yield approval
     said = gate.answer(state.gate, policy.people, approval, now)
     yield from _taking_in(state, said, policy.playbooks, now)
+
+
+def labelled(state: EnvironmentState, said: Iterable[Labelled]) -> Iterator[Said]:
+    """Pass labels on; where a person calls a release bad whose rollback is put off, it is so no longer."""
+    for item in said:
+        candidate = state.candidates.get(item.label.release)
+        put_off = candidate.put_off if candidate else None
+        if candidate and put_off and candidate.due_at and calls_it_bad(item.label):
+            candidate.due_at = put_off.cut_short(candidate.due_at, item.label.at)
+        yield item
 
 
 def smoke_tested(state: EnvironmentState, event: SmokeTested, now: datetime) -> Iterator[Said]:
@@ -333,6 +350,7 @@ def tick(state: EnvironmentState, policy: Policy, digest: str, now: datetime) ->
     if freeze is not None:
         yield from frozen(state, freeze)
     yield from _taking_in(state, gate.tick(state.gate, now), policy.playbooks, now)
+    _end_put_offs(state, policy, now)
     yield from _settle_blame(state, policy, digest, now)
     yield from _settle_failures(state, policy, digest, now)
     yield from _settle_smoke(state, policy, digest, now)
@@ -343,6 +361,17 @@ def tick(state: EnvironmentState, policy: Policy, digest: str, now: datetime) ->
         if candidate.closed_at is None or now - candidate.closed_at < _CONCURRENT
     }
     _forget_damages(state, now)
+
+
+def _end_put_offs(state: EnvironmentState, policy: Policy, now: datetime) -> None:
+    """Put nothing off any longer where everything is stopped, or where the policy explores no more."""
+    for candidate in state.candidates.values():
+        put_off = candidate.put_off
+        if put_off is None or put_off.is_over or put_off.is_cut_short or candidate.due_at is None:
+            continue
+        _, rule = policy.rule(state.environment, candidate.release.service)
+        if gate.is_stopped(state.gate, now) or rule.gate.explore <= 0:
+            candidate.due_at = put_off.cut_short(candidate.due_at, now)
 
 
 def _forget_damages(state: EnvironmentState, now: datetime) -> None:
@@ -428,6 +457,15 @@ def _decide(
         at=now,
         smoke=environment_stages.test_of(state.smoke, release),
     )
+    put_off = candidate.put_off if candidate.verdict.kind is VerdictKind.HARMFUL else None
+    if put_off is not None and put_off.is_let_be(candidate.suspicion):
+        decision = let_be(decision, release, candidate.verdict.reasons[0], now)
+    elif put_off is not None and not put_off.is_over and decision.playbook is Playbook.ROLLBACK:
+        put_off.is_over = True
+        # It was said when it was put off; what becomes of it now is all there is to add.
+        _, *effects = _admitted(state, decision, release, rule, policy, now, candidate.verdict)
+        yield from effects
+        return
     if decision.id in candidate.decided:
         if decision.playbook is Playbook.ROLLBACK and not decision.needs_approval:
             # It was asked about when less was known; now the policy needs no human any more.
@@ -436,7 +474,26 @@ def _decide(
             yield from _taking_in(state, said, policy.playbooks, now)
         return
     candidate.decided.append(decision.id)
+    exploration = exploration_of(decision, rule, now)
+    if exploration is not None and _is_free_to_go(state, decision, release, rule, policy, now):
+        decision = explored(decision, exploration)
+        if exploration.until is not None:
+            candidate.put_off = PutOff(until=exploration.until)
+            candidate.due_at = exploration.until
+            yield decision
+            return
     yield from _admitted(state, decision, release, rule, policy, now, candidate.verdict)
+
+
+def _is_free_to_go(
+    state: EnvironmentState, decision: Decision, release: Release, rule: Rule, policy: Policy, now: datetime
+) -> bool:
+    """Return whether a rollback would go out now: only such a one is put off."""
+    ways = environment_failures.ways_back(state.remedies, policy, release, rule, decision.remedy)
+    template = _way_back(state, release)
+    return gate.would_go_out(
+        state.gate, decision, release, rule, rollback_template=template, now=now, ways=ways
+    )
 
 
 def _settle_smoke(state: EnvironmentState, policy: Policy, digest: str, now: datetime) -> Iterator[Said]:

@@ -23,6 +23,9 @@
 -- remedy: playbook and version whose steps follow; empty for none
 -- failure: id of the failure that it is about; empty for a verdict
 -- settings: digest of the policy that decided
+-- is_explored: put off to learn what the release does; false where it could have been, null where it could not
+-- explored_until: when it is carried out at the latest; null unless it is put off
+-- explored_share: share of such rollbacks that the policy puts off; null where it could not have been
 CREATE VIEW decisions AS
 SELECT id AS decision, release, environment, service, version, happened_at,
        -- What stands in a zone goes through a calendar, which takes ten times as long; all of it is UTC.
@@ -32,6 +35,7 @@ SELECT id AS decision, release, environment, service, version, happened_at,
        CAST(body->'$.alternatives' AS VARCHAR[]) AS alternatives, body->'$.suspects' AS suspects,
        about AS verdict, verdict_kind, started_at, first_bad_at,
        (epoch_us(happened_at) - epoch_us(first_bad_at)) / 1e6 AS seconds_from_damage,
-       coalesce(body->>'$.remedy', '') AS remedy, coalesce(body->>'$.failure', '') AS failure, settings
+       coalesce(body->>'$.remedy', '') AS remedy, coalesce(body->>'$.failure', '') AS failure, settings,
+       is_explored, explored_until, explored_share
 FROM effects
 WHERE kind = 'decision';
