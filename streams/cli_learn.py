@@ -2,6 +2,7 @@
 
 import getpass
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -108,7 +109,10 @@ def _learn_risk(journal: Path, at: datetime | None, seed: int, *, json: bool, dr
             )
         typer.echo(training.why)
     if training.changes and not dry_run:
-        tell_log(training.changes)
+        # Told now, whatever instant it was learnt as of: an entry of the past would be passed over as late.
+        told_at = clock.now()
+        by = f"{getpass.getuser()} via cli"
+        tell_log([replace(change, at=told_at, by=by) for change in training.changes])
 
 
 def _duration(text: str) -> timedelta:

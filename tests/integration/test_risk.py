@@ -81,3 +81,14 @@ def test_what_is_learnt_from_the_journal_reaches_the_gate_through_the_log(
     with connect(tmp_path / "last" / "journal") as connection:
         rows = connection.execute("SELECT failure_chance, model, author FROM builds").fetchall()
     assert rows == [(result.failure_chance, result.risk_model, "ada")]
+
+    retired = run("models", "retire", "--family", "risk", "--why", "chances do not come true", "--by", "ada")
+    assert retired.exit_code == 0, retired.output
+    everything = said_on(kafka_broker, prefix, Topic.OBSERVATIONS)
+    told_of = [each for each in everything if isinstance(each, ModelChanged)]
+    assert len(told_of) == 3 * PARTITIONS
+    write_said(tmp_path / "prior" / "journal", [*history.said, *told_of])
+    monkeypatch.setenv("SUTURE_DATA", str(tmp_path / "prior"))
+    run("ci", "report", str(report), *OF, "--author", "ada")
+    again = from_json(GateResult, run("ci", "gate", *OF, "--json").stdout)
+    assert again.risk_model == "", "the shipped prior is used again"

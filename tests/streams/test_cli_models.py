@@ -121,6 +121,16 @@ def test_too_few_releases_teach_no_risk(data: Path, log: list[ModelChanged]) -> 
     assert "expected at least 50" in said["why"]
 
 
+def test_a_risk_model_is_told_of_now_whatever_instant_it_was_learnt_as_of(
+    data: Path, log: list[ModelChanged]
+) -> None:
+    write_said(data / "journal", a_history(300).said)
+    shown = json.loads(run("learn", "--family", "risk", "--json", "--as-of", "2027-01-22T00:00:00Z").stdout)
+    assert [change.stage for change in log] == [CHALLENGER, CHAMPION], shown["why"]
+    assert {change.at < change.card.data_until for change in log} == {True}
+    assert {change.card.id for change in log} == {shown["changes"][0]["id"]}
+
+
 # suture models
 
 
