@@ -14,11 +14,13 @@ from detectors.mixtures import grid, log_sum
 from detectors.panels import Floats, Panel
 from detectors.weighing import weigh
 from schemas.keys import SignalName
-from schemas.signals import Selector, Signal, SignalKind
+from schemas.signals import Direction, Selector, Signal, SignalKind
 
 ANY = Selector(metric="any")
 LEVEL = Signal(name=SignalName("level"), kind=SignalKind.LEVELS, events=ANY)
 COUNT = Signal(name=SignalName("count"), kind=SignalKind.COUNTS, events=ANY, exposure=ANY, margin_ratio=0.25)
+MEAN = Signal(name=SignalName("mean"), kind=SignalKind.MEANS, events=ANY, exposure=ANY)
+FALLING = replace(LEVEL, direction=Direction.DOWN)
 QUIET, LIVE = 60, 20
 
 
@@ -70,11 +72,17 @@ def counts(random: np.random.Generator, times: float = 1.0) -> tuple[Floats, Flo
     return random.binomial(requests.astype(int), ratio).astype(float), requests
 
 
+def means(random: np.random.Generator, times: float = 1.0) -> tuple[Floats, Floats]:
+    values, _ = levels(random, times)
+    requests = random.poisson(600, values.shape).astype(float)
+    return values * requests, requests
+
+
 @pytest.mark.parametrize("expected", [1.05, 1.5, 5.0, 50.0])
 def test_simulated_nulls_keep_the_bound_whatever_is_expected(expected: float) -> None:
     """Ville's bound at the level 1/10: of 60 quiet releases a valid e-process passes it in 6 on average."""
     random = np.random.default_rng(21)
-    for signal, made in ((LEVEL, levels), (COUNT, counts)):
+    for signal, made in ((LEVEL, levels), (COUNT, counts), (MEAN, means), (FALLING, levels)):
         told = replace(signal, expected_ratio=expected)
         crossed = sum(highest(told, *made(random)) >= log(10) for _ in range(60))
         assert crossed <= 6
