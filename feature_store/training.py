@@ -295,13 +295,15 @@ def _adjustment(
     alpha: float | None,
 ) -> Adjustment:
     signals = {}
+    # In the rule's own unit: a signal that is added later stands beside these with the share people gave it.
+    whole = sum(signal.share for signal in rule.signals)
     for signal in rule.signals:
         name = str(signal.name)
         share, size, warm_up = shares.get(name), sizes.get(name), warm_ups.get(name)
         if share is not None or size is not None or warm_up is not None:
             signals[SignalName(name)] = LearntSignal(
                 # Six digits: a profile is read by people, too, and its id must not hang on the last bit.
-                share=None if share is None else float(f"{share:.6g}"),
+                share=None if share is None else float(f"{share * whole:.6g}"),
                 warm_up=warm_up,
                 expected_ratio=None if size is None else max(float(f"{size:.4g}"), _SMALLEST_RATIO),
             )

@@ -183,6 +183,13 @@ def test_each_line_says_what_held_what_would_hold_and_from_what() -> None:
     assert lines[ALL, "errors expected_ratio"].after == pytest.approx(4.0, rel=0.05)
 
 
+def test_a_signal_that_is_added_later_has_the_share_that_people_give_it() -> None:
+    profile = learnt_from(a_year(), a_policy()).profile
+    added = replace(ERRORS, name=SignalName("queue"))
+    _, after = laid_over(profile, a_policy(new=a_rule(signals=[*SIGNALS, added])), "new")
+    assert after.signals[-1].share == pytest.approx(1.0)
+
+
 def test_what_a_service_has_from_all_services_is_told_once() -> None:
     learnt = learnt_from(a_year())
     assert "prod/s0" in learnt.profile.adjustments
