@@ -3,6 +3,8 @@
 A release that was taken back is seen no further. What it would have done is unknown, and no label of what it
 had done until then says so: it is marked as selected, and its bounds are those of C. F. Manski,
 "Nonparametric Bounds on Treatment Effects", American Economic Review 80 (1990): from nothing to everything.
+One whose rollback was put off to learn of it was seen for that long, with known probability, so it is not; it
+stands for the others that could have been, by the inverse of that probability (Horvitz and Thompson 1952).
 """
 
 from collections.abc import Mapping
@@ -59,6 +61,8 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("p_bad_high", pa.float64()),
     ("labels", pa.int64()),
     ("is_disputed", pa.bool_()),
+    ("is_explored", pa.bool_()),
+    ("inverse_propensity", pa.float64()),
 ]
 SCHEMA = pa.schema(_COLUMNS)
 """Columns of `label_posteriors`:
@@ -66,14 +70,16 @@ SCHEMA = pa.schema(_COLUMNS)
 p_bad: probability that it was bad. weight: how much of what there is to know of it is known, from 0 (nobody
 spoke, and nobody could have yet) to 1. known_at: when the newest of what this rests on was said.
 is_selected: it was taken back, so what it would have done is not known; p_bad_low and p_bad_high then are 0
-and 1. labels: voices that count. is_disputed: some say bad and some do not.
+and 1. labels: voices that count. is_disputed: some say bad and some do not. is_explored: its rollback was put
+off to learn of it; False where it could have been, null where not. inverse_propensity: how many releases it
+stands for: 0 where it could have been put off and was not, 1 where there was no such choice.
 """
 
 _RELEASES = """
 WITH seen AS (
     FROM effects
     WHERE release IS NOT NULL AND happened_at <= $1
-      AND kind IN ('release_opened', 'verdict', 'outcome', 'release_closed')
+      AND kind IN ('release_opened', 'verdict', 'decision', 'outcome', 'release_closed')
 )
 SELECT release,
        max(environment) AS environment,
@@ -84,7 +90,9 @@ SELECT release,
        max(happened_at) FILTER (kind = 'verdict') AS verdict_at,
        min(happened_at) FILTER (kind = 'outcome' AND command_kind IN ('undo', 'abort')
                                 AND outcome_kind IN ('done', 'already_done')) AS undone_at,
-       min(happened_at) FILTER (kind = 'release_closed' AND starts_with(text, 'superseded')) AS superseded_at
+       min(happened_at) FILTER (kind = 'release_closed' AND starts_with(text, 'superseded')) AS superseded_at,
+       bool_or(is_explored) AS is_explored,
+       max(explored_share) AS explored_share
 FROM seen
 GROUP BY release
 HAVING bool_or(kind IN ('release_opened', 'verdict'))
@@ -265,7 +273,9 @@ def _exposures(releases: list[dict[str, Any]], until: datetime) -> Floats:
 
 
 def _table(releases: list[dict[str, Any]], read: _Read, found: Fit) -> pa.Table:
-    is_selected: Booleans = np.array([row["undone_at"] is not None for row in releases], dtype=np.bool_)
+    is_selected: Booleans = np.array(
+        [row["undone_at"] is not None and not row["is_explored"] for row in releases], dtype=np.bool_
+    )
     weight = 1.0 - (1.0 - found.matured) * np.exp(-found.spoken)
     return pa.table(
         {
@@ -282,9 +292,32 @@ def _table(releases: list[dict[str, Any]], read: _Read, found: Fit) -> pa.Table:
             "p_bad_high": np.where(is_selected, 1.0, found.p_bad),
             "labels": read.voices.sum(axis=1),
             "is_disputed": (read.voices > 0).all(axis=1),
+            "is_explored": [row["is_explored"] for row in releases],
+            "inverse_propensity": [_inverse_propensity(row) for row in releases],
         },
         schema=SCHEMA,
     )
+
+
+def _inverse_propensity(row: dict[str, Any]) -> float:
+    if row["is_explored"] is None:
+        return 1.0
+    return 1.0 / row["explored_share"] if row["is_explored"] else 0.0
+
+
+def explored_bad_share(table: pa.Table) -> tuple[int, int, float | None]:
+    """Return how many rollbacks could be put off, how many were, and the share of bad ones of all these.
+
+    The share goes by those that were put off alone, each by its inverse propensity; None without any.
+
+    >>> explored_bad_share(SCHEMA.empty_table())
+    (0, 0, None)
+    """
+    rows = [row for row in table.to_pylist() if row["is_explored"] is not None]
+    seen = [row for row in rows if row["is_explored"]]
+    total = sum(row["inverse_propensity"] for row in seen)
+    bad = sum(row["inverse_propensity"] * row["p_bad"] for row in seen)
+    return len(rows), len(seen), bad / total if total else None
 
 
 def _newest(connection: Connection) -> datetime:

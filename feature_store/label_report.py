@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from feature_store.label_posteriors import Labelling, bounds_of_bad_share
+from feature_store.label_posteriors import Labelling, bounds_of_bad_share, explored_bad_share
 from schemas.labels import TRUST, LabelSource
 
 
@@ -22,6 +22,7 @@ def as_values(found: Labelling) -> dict[str, object]:
         "labelled": int(np.count_nonzero(_numbers(found, "labels"))),
         "disputed": int(np.count_nonzero(_numbers(found, "is_disputed"))),
         "selected": int(np.count_nonzero(_numbers(found, "is_selected"))),
+        "explored": dict(zip(("possible", "chosen", "bad_share"), explored_bad_share(table), strict=True)),
         "bad_share": {"least": low, "estimated": middle, "most": high},
         "bad_share_by_verdict": {
             prior.name: float(share) for prior, share in zip(found.priors.bases, known.base, strict=True)
@@ -105,6 +106,12 @@ def _unknown(found: Labelling) -> Iterator[str]:
     yield f"  {selected} releases ({share:.1%}) were taken back: what they would have done, nobody saw."
     yield f"  Bad are from {low:.1%} to {high:.1%} of all releases, whatever those were;"
     yield f"  {middle:.1%} if what was seen of them until then tells."
+    possible, chosen, bad = explored_bad_share(table)
+    if bad is None:
+        yield "  No rollback was put off to learn of it, so nothing narrows these bounds."
+        return
+    yield f"  Of {possible} rollbacks that could be put off {chosen} were (explored) and are not among those;"
+    yield f"  by what they did, {bad:.1%} of all that could be were bad."
 
 
 def _agreement(found: Labelling, source: int) -> float | None:

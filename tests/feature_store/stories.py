@@ -34,8 +34,8 @@ def harmful(script: Script, minute: float = 8) -> Script:
     )
 
 
-def rolled_back_alone() -> Script:
-    script = harmful(Script(environment="dev"))
+def rolled_back_alone(script: Script | None = None) -> Script:
+    script = harmful(script or Script(environment="dev"))
     script.decision(
         Playbook.ROLLBACK,
         f"harmful: {ERRORS}; cart: its own pods fail, 10,938 times likelier than chance",

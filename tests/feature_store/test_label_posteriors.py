@@ -1,15 +1,25 @@
 """Posteriors over a journal: point in time, and honest about what was taken back."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from feature_store.label_posteriors import bounds_of_bad_share, label_posteriors, labelling
+from feature_store.label_posteriors import (
+    bounds_of_bad_share,
+    explored_bad_share,
+    label_posteriors,
+    labelling,
+)
+from feature_store.label_report import report
+from feature_store.telling import tell
 from feature_store.views import connect
+from feature_store.why import why
 from schemas.judgements import VerdictKind
 from schemas.keys import derived_id
 from schemas.labels import TRUST, Label, LabelKind, Labelled, LabelSource
+from schemas.orders import Decision, Exploration
 from tests.feature_store import stories
 from tests.feature_store.script import START, Script, write
 
@@ -58,6 +68,51 @@ def test_what_was_taken_back_is_selected_and_bounded_by_all_and_nothing(tmp_path
     row = rows(tmp_path)[script.release]
     assert (row["is_selected"], row["p_bad_low"], row["p_bad_high"]) == (True, 0.0, 1.0)
     assert 0.0 < bounds_of_bad_share(label_posteriors(connect(tmp_path)))[2] < 1.0
+
+
+def explored(version: str, first_offset: int, until: float | None) -> Script:
+    """Return the story of a release that was taken back, whose rollback could have been put off."""
+    script = stories.rolled_back_alone(Script(version, environment="dev", first_offset=first_offset))
+    exploration = Exploration(share=0.05, until=script.at(until) if until else None)
+    script.effects = [
+        replace(effect, said=replace(effect.said, exploration=exploration))
+        if isinstance(effect.said, Decision)
+        else effect
+        for effect in script.effects
+    ]
+    return script
+
+
+def test_an_explored_release_is_not_selected_and_stands_for_those_that_could_have_been(
+    tmp_path: Path,
+) -> None:
+    chosen, spared = explored("1.5.0", 100, until=18), explored("1.5.1", 200, until=None)
+    write(tmp_path, chosen.effects)
+    write(tmp_path, spared.effects, first_offset=1000)
+    table = label_posteriors(connect(tmp_path))
+    told = {row["release"]: row for row in table.to_pylist()}
+    one, other = told[chosen.release], told[spared.release]
+    assert (one["is_selected"], one["is_explored"], one["inverse_propensity"]) == (False, True, 20.0)
+    assert (other["is_selected"], other["is_explored"], other["inverse_propensity"]) == (True, False, 0.0)
+    assert one["p_bad_low"] == one["p_bad"] == one["p_bad_high"]
+    possible, seen, bad = explored_bad_share(table)
+    assert (possible, seen) == (2, 1)
+    assert bad == pytest.approx(one["p_bad"])
+    said = report(labelling(connect(tmp_path)))
+    assert "Of 2 rollbacks that could be put off 1 were (explored)" in said
+    view = connect(tmp_path).execute("SELECT is_explored, explored_until FROM decisions ORDER BY release")
+    assert view.fetchall() == [(True, chosen.at(18)), (False, None)]
+
+
+def test_why_says_that_a_rollback_was_put_off_or_could_have_been(tmp_path: Path) -> None:
+    chosen, spared = explored("1.5.0", 100, until=18), explored("1.5.1", 200, until=None)
+    write(tmp_path, chosen.effects)
+    write(tmp_path, spared.effects, first_offset=1000)
+    told = tell(why(connect(tmp_path), chosen.release))
+    assert "Put off at" in told
+    assert "as 5 % of such rollbacks are, to learn what the release does" in " ".join(told.split())
+    assert "decided: rollback, put off" in told
+    assert "It could have been put off" in tell(why(connect(tmp_path), spared.release))
 
 
 def test_nothing_that_was_said_later_is_known_before(tmp_path: Path) -> None:
