@@ -12,6 +12,7 @@ not. Blind to an echo that is rescaled or shifted in time; that is left out of b
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from detectors.panels import until
 from detectors.tracks import Track
@@ -55,15 +56,32 @@ def _is_echo(window: ServiceWindow, name: str, old: str, everybody: Sequence[str
     for key in sorted(gone.tracks):
         if key not in canary.tracks:
             continue
-        shared = list(_shared(gone.tracks[key], canary.tracks[key], begin, end))
-        if any(told != said for _, told, said in shared):
+        one, other = gone.tracks[key], canary.tracks[key]
+        if _differ(one, other, begin, end):
             return False
         if distinctive < LEAST_DISTINCTIVE:
             elsewhere = [pod.tracks[key] for pod in others if key in pod.tracks]
-            distinctive += sum(
-                all(track.sum_of(index) != said for track in elsewhere) for index, _, said in shared
+            nobody_elses = (
+                index
+                for index, _, said in _shared(one, other, begin, end)
+                if all(track.sum_of(index) != said for track in elsewhere)
             )
+            distinctive += sum(1 for _ in islice(nobody_elses, LEAST_DISTINCTIVE))
     return distinctive >= LEAST_DISTINCTIVE
+
+
+def _differ(one: Track, other: Track, begin: int, end: int) -> bool:
+    """Return whether the two read another number in an interval of which both have a reading."""
+    first = max(begin, one.first, other.first)
+    last = min(end, one.first + len(one.sums), other.first + len(other.sums))
+    if first >= last:
+        return False
+    here = slice(first - one.first, last - one.first)
+    there = slice(first - other.first, last - other.first)
+    # Mostly all is the same, or the first number differs already.
+    return one.sums[here] != other.sums[there] and any(
+        told != said for _, told, said in _shared(one, other, begin, end)
+    )
 
 
 def _shared(one: Track, other: Track, begin: int, end: int) -> Iterator[tuple[int, float, float]]:

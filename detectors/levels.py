@@ -226,7 +226,7 @@ def _log_e(
     """Return the log of the ratio of the two marginal likelihoods."""
     sizes = noise.noise * _STEPS
     spreads = noise.pod_spread * np.sqrt(weight) * _STEPS
-    prior = _log_prior(noise.noise_freedom)[:, None] + _log_prior(noise.pod_freedom)[None, :]
+    prior = _log_priors(noise.noise_freedom, noise.pod_freedom)
     unit = float(np.sqrt(noise.noise**2 + noise.pod_spread**2 * weight))
     shifts, weights = grid(0.5 * unit, LARGEST_SHIFT * unit, 12)
     if expected is not None:
@@ -235,11 +235,22 @@ def _log_e(
     # Of all shifts that are no damage, the one that fits best speaks for the null: else a canary that is
     # better than its twins would be as unlikely under it as one that is worse.
     fitted = float((z * design).sum()) / float((design**2).sum())
-    null = _marginal(z, design, np.array([min(margin, fitted)]), np.zeros(1), sizes, spreads) + prior
+    means = np.concatenate(([min(margin, fitted)], margin + shifts))
     # Each alternative is a bell as wide as the gap to the next, so that none falls between them.
-    other = _marginal(z, design, margin + shifts, 0.3 * shifts, sizes, spreads) + prior
-    other = other + weights[:, None, None]
+    widths = np.concatenate(([0.0], 0.3 * shifts))
+    both = _marginal(z, design, means, widths, sizes, spreads)
+    both += prior
+    null, other = both[0], both[1:]
+    other += weights[:, None, None]
     return log_sum(other.ravel()) - log_sum(null.ravel())
+
+
+@lru_cache(maxsize=256)
+def _log_priors(noise_freedom: float, pod_freedom: float) -> Floats:
+    """Return the prior of both deviations, (noise sizes, pod spreads)."""
+    known = _log_prior(noise_freedom)[:, None] + _log_prior(pod_freedom)[None, :]
+    known.flags.writeable = False
+    return known
 
 
 @lru_cache(maxsize=256)
@@ -269,7 +280,14 @@ def _marginal(
     noise = sizes[None, :, None] ** 2
     k = variance / noise
     told = k * information
-    quadratic = (square - k / (1.0 + told) * along**2) / noise
-    return np.asarray(
-        -0.5 * np.maximum(quadratic, 0.0) - 0.5 * np.log1p(told) - len(z) * np.log(sizes)[None, :, None]
-    )
+    quadratic = k / (1.0 + told)
+    quadratic *= along**2
+    np.subtract(square, quadratic, out=quadratic)
+    quadratic /= noise
+    np.maximum(quadratic, 0.0, out=quadratic)
+    quadratic *= -0.5
+    freedom = np.log1p(told, out=told)
+    freedom *= 0.5
+    quadratic -= freedom
+    quadratic -= len(z) * np.log(sizes)[None, :, None]
+    return np.asarray(quadratic)

@@ -217,7 +217,7 @@ def _weigh_levels(
     sign = 1.0 if signal.direction is Direction.UP else -1.0
     c, s, q = canary.levels, stable.levels, quiet.levels
     known = q if np.isfinite(q).any() else s
-    level = float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
+    level = _median(known) if np.isfinite(known).any() else 0.0
     margin = max(signal.margin_ratio * abs(level), signal.margin_floor)
     # A logarithm for what can rise without end; its offset keeps levels near zero from exploding.
     offset = max(margin, 0.01 * abs(level), 1e-12)
@@ -317,6 +317,13 @@ def _means(values: Floats) -> Floats:
     count = spoke.sum(axis=0)
     total = np.where(spoke, values, 0.0).sum(axis=0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _median(values: Floats) -> float:
+    """Return the median of what is no NaN, at least one number, as `numpy.nanmedian` does."""
+    told = np.sort(values[~np.isnan(values)])
+    middle = len(told) // 2
+    return float(told[middle] if len(told) % 2 else (told[middle - 1] + told[middle]) / 2.0)
 
 
 def _as_bad(canary: Side, stable: Side, before: float, margin: float, sign: float) -> bool:

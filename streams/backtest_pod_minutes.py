@@ -71,7 +71,10 @@ class PodMinutes:
                 for observed in ingest(message.topic, record, _unsigned).messages:
                     yield _observation(_placed(observed, ends))
             for at in minute.ticks:
-                yield _observation(_placed(observation_message(Topic.OBSERVATIONS, "", Tick(at=at)), ends))
+                offset = ends[Topic.OBSERVATIONS]
+                ends[Topic.OBSERVATIONS] += 1
+                position = LogPosition(topic=Topic.OBSERVATIONS.value, partition=0, offset=offset)
+                yield Observation(key="", body=Tick(at=at), position=position)
 
     def environment(self, name: EnvironmentName) -> Iterator[Observation]:
         """Yield the settings and the ticks: nobody intervened, as far as the recording tells."""

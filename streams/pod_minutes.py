@@ -11,6 +11,7 @@ Systems", Proceedings of the ACM on Software Engineering 1 (FSE), 2024, as it is
 
 import gzip
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -116,9 +117,7 @@ def minutes(rows: list[Row], rule: Rule | None = None, only: str | None = None) 
     patience = judge.watch // timedelta(minutes=1)
     start = quiet = 0
     while start < len(rows):
-        end = start
-        while end < len(rows) and rows[end]["ts"] <= end_s:
-            end += 1
+        end = bisect_right(rows, end_s, lo=start, key=_time_s)
         told = [row for row in rows[start:end] if only is None or row["environment"] == only]
         yield Minute(messages=tuple(_messages(told, opened)), ticks=_ticks(end_s))
         quiet = 0 if end > start else quiet + 1
@@ -129,6 +128,10 @@ def minutes(rows: list[Row], rule: Rule | None = None, only: str | None = None) 
     for _ in range(patience):
         yield Minute(messages=(), ticks=_ticks(end_s))
         end_s += _MINUTE
+
+
+def _time_s(row: Row) -> int:
+    return int(row["ts"])
 
 
 def template_of(service: str, version: str) -> TemplateHash:
