@@ -65,8 +65,9 @@ def read_lessons(
         about = known.get(release)
         if about is None:
             continue
-        tracks = dict(_tracks(of_release, about["started_at"].timestamp()))
-        if not tracks:
+        tracks = dict(tracks_of(of_release, about["started_at"].timestamp()))
+        if not tracks or any(float(track.minutes[0]) < 0 for track in tracks.values()):
+            # Its beginning is no longer in the journal: how long anything took is not known.
             continue
         lessons.append(
             Lesson(
@@ -85,7 +86,15 @@ def read_lessons(
     return sorted(lessons, key=lambda lesson: (lesson.started_at, lesson.release))
 
 
-def _tracks(rows: Iterable[tuple[Any, ...]], start_s: float) -> Iterator[tuple[str, Track]]:
+def tracks_of(rows: Iterable[tuple[Any, ...]], start_s: float) -> Iterator[tuple[str, Track]]:
+    """Yield what each signal of one release said.
+
+    Args:
+        rows: Of the query of evidence: release, track, seconds, edge, log e-value, threshold, whether it is
+            shared, then canary and control with their exposures, and the margin; ordered by track, seconds
+            and edge.
+        start_s: When the release began, in the same seconds.
+    """
     for name, of_track in groupby(rows, key=lambda row: str(row[1])):
         looks = [_look(list(of_look), start_s) for _, of_look in groupby(of_track, key=lambda row: row[2])]
         columns = np.array([look for look in looks if look is not None], dtype=np.float64)

@@ -11,6 +11,7 @@ from feature_store.lessons_read import read_lessons
 from feature_store.training import learn
 from feature_store.views import connect
 from schemas.codec import to_json
+from schemas.judgements import VerdictKind
 from schemas.policy import Policy, Rule
 from tests.feature_store.evidence_log import RATIO, SERVICES, write_releases
 from tests.feature_store.script import START, Script, side, write
@@ -86,6 +87,13 @@ def test_of_several_edges_the_strongest_counts_and_their_budgets_add_up(tmp_path
     assert track.lead.tolist() == pytest.approx([4.0 - 5.1])
     assert track.log_budget.tolist() == pytest.approx([np.log(2) - 5.1])
     assert track.canary.tolist() == [0.041], "levels are those of all requests"
+
+
+def test_a_release_whose_beginning_the_journal_no_longer_has_is_left_out(tmp_path: Path) -> None:
+    script = Script()
+    script.evidence("errors", 3)
+    write(tmp_path, script.verdict(VerdictKind.HARMFUL, "errors", minute=8).effects)
+    assert read(tmp_path, 1) == []
 
 
 def test_a_journal_without_releases_teaches_nothing(tmp_path: Path) -> None:
