@@ -7,6 +7,8 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from schemas.redaction import redact_typed
+
 _LONGEST_BYTES = 2000
 _LONGEST_TEXT = 300
 
@@ -23,7 +25,8 @@ def reason(path: Path) -> str:
         return ""
     except OSError as error:
         return f"{path} is there and cannot be read: {error.strerror}"
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    # Whoever wrote it by hand may have written a secret, and outcomes tell what it says.
+    line = redact_typed(" ".join("".join(letter if letter.isprintable() else " " for letter in text).split()))
     if len(line) > _LONGEST_TEXT:
         line = f"{line[: _LONGEST_TEXT - 1]}…"
     return line or f"{path} is there and says no reason"
@@ -38,7 +41,7 @@ def switch_on(path: Path, *, by: str, why: str, at: datetime) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     with beside.open("w", encoding="utf-8") as file:
-        file.write(f"{why or 'no reason given'} ({by}, {at:%Y-%m-%d %H:%M:%S} UTC)\n")
+        file.write(f"{redact_typed(why) or 'no reason given'} ({by}, {at:%Y-%m-%d %H:%M:%S} UTC)\n")
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

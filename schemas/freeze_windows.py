@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from schemas.durations import PositiveDuration
+from schemas.typed_text import hush
 
 
 class Day(StrEnum):
@@ -48,6 +49,7 @@ class FreezeWindow:
     def __post_init__(self) -> None:
         if self.lasts > _LONGEST:
             raise ValueError(f"a freeze window lasts {self.lasts}, expected at most a week")
+        hush(self, "why")
 
     def end_at(self, now: datetime) -> datetime | None:
         """Return when the window that is on at an instant ends; None when none is.

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime
 
 from schemas.instants import require_aware
 from schemas.keys import EnvironmentName, ReleaseId, ServiceName, derived_id
+from schemas.typed_text import hush
 
 
 class LabelKind(StrEnum):
@@ -156,6 +157,7 @@ class Label:
     def __post_init__(self) -> None:
         if not 0.0 <= self.trust <= 1.0:
             raise ValueError(f"trust is {self.trust}, expected a number from 0 to 1")
+        hush(self, "why")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +213,7 @@ class AfterwordTold:
             )
         if len(self.commits) > COMMITS_MOST:
             raise ValueError(f"a revert names {len(self.commits)} commits, expected at most {COMMITS_MOST}")
+        hush(self, "why")
 
 
 def human_label(

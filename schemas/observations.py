@@ -18,6 +18,7 @@ from schemas.quality import BuildAssessed
 from schemas.releases import Release, Target
 from schemas.samples import SampleBatch
 from schemas.smoke_tests import SmokeTested
+from schemas.typed_text import hush
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -147,6 +148,7 @@ class Approval:
             raise ValueError("an approval names nobody, expected who answered")
         if self.answer is Answer.HAND_OVER and not self.to:
             raise ValueError("a hand-over names nobody, expected who is asked instead")
+        hush(self, "why")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,9 @@ class FreezeSet:
     at: AwareDatetime
     why: str = ""
 
+    def __post_init__(self) -> None:
+        hush(self, "why")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillSwitchSet:
@@ -169,6 +174,9 @@ class KillSwitchSet:
     by: str
     at: AwareDatetime
     why: str = ""
+
+    def __post_init__(self) -> None:
+        hush(self, "why")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

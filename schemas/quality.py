@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 
 from schemas.keys import EnvironmentName, ServiceName
 from schemas.reports import BuildReport, Indicator
+from schemas.typed_text import hush
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -142,6 +143,9 @@ class Ruling:
     kind: RulingKind
     by: str
     reason: str
+
+    def __post_init__(self) -> None:
+        hush(self, "reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

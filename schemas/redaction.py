@@ -110,6 +110,12 @@ _SIMPLE = re.compile(r"[^\W\d_][a-z]*|[A-Z]+|[^\W\d_A-Za-z]+|\d+")
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SHORTEST_TOKEN = 16
 _LONGEST_WORD = 24
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+# Those that mask what is secret or somebody's; the others mask what varies.
+_TYPED_STEPS = tuple(
+    step for step in _STEPS if step.mask.endswith(("<secret>", "<who>", "<query>", "<email>", "<who>@"))
+)
+_MOST_ROUNDS = 5
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
@@ -135,6 +141,37 @@ def redact(text: str, limit: int = LONGEST_LINE) -> str:
             line = pattern.sub(mask, line)
     line = _RUN.sub(_mask_run, _NUMBER.sub(r"<n>\1", line))
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def redact_typed(text: str) -> str:
+    """Return what a person wrote with secrets and persons masked, and all else left as it was.
+
+    A reason is written to be read, and by few, so numbers, times and quotes stay. A piece of sixteen and more
+    letters and digits goes, unless it is a commit: forty digits of base 16. Twice is once.
+
+    >>> redact_typed("ticket 88: 2 of 9 failed, password=hunter2 ask ann@example.org at 10:30")
+    'ticket 88: 2 of 9 failed, password=<secret> ask <email> at 10:30'
+    """
+    if len(text) > _LONGEST_READ:
+        # Half a secret would no longer look like one, so the word that is cut goes as a whole.
+        text = text[:_LONGEST_READ].rpartition(" ")[0] or "<long>"
+    for _ in range(_MOST_ROUNDS):
+        before, low = text, text.lower()
+        for needs, pattern, mask in _TYPED_STEPS:
+            if any(need in low for need in needs):
+                text = pattern.sub(mask, text)
+        text = _PIECE.sub(_mask_typed, text)
+        if text == before:
+            break
+    return text
+
+
+def _mask_typed(match: re.Match[str]) -> str:
+    piece = match[0]
+    if len(piece) < _SHORTEST_TOKEN or _COMMIT.fullmatch(piece):
+        return piece
+    is_mixed = any(map(str.isdigit, piece)) and any(map(str.isalpha, piece))
+    return "<token>" if is_mixed or (piece.isascii() and _is_random(piece)) else piece
 
 
 def _telling_line(text: str) -> str:

@@ -8,6 +8,7 @@ from schemas.codec import from_json, to_json
 from schemas.envelopes import Message
 from schemas.observations import Answer
 from schemas.topics import Topic
+from schemas.typed_text import hush
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,9 @@ class Reply:
     code: str = ""
     to: str = ""
     why: str = ""
+
+    def __post_init__(self) -> None:
+        hush(self, "why")
 
 
 def reply_message(reply: Reply) -> Message:

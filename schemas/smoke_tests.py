@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime
 
 from schemas.keys import EnvironmentName, ServiceName
+from schemas.typed_text import hush
 
 
 class Stages(StrEnum):
@@ -41,3 +42,4 @@ class SmokeTested:
     def __post_init__(self) -> None:
         if not self.version or not self.by:
             raise ValueError("a smoke test names no version or nobody, expected both")
+        hush(self, "detail")
