@@ -1,5 +1,6 @@
 """A log judged again by several contenders at once, spread over processes; the result does not show it."""
 
+import gc
 import multiprocessing
 import os
 from collections import defaultdict
@@ -26,6 +27,9 @@ Progress = Callable[[float], None]
 
 _PARTS_A_JOB = 8
 """Parts that each process gets to do on average: more spread better, and cost a look at the log each."""
+
+_SEEN_BY_COLLECTOR = 200_000
+"""New objects between two looks of the garbage collector: a log in memory is no garbage."""
 
 _SERVICES_SHARE = 0.95
 """How much of the work services are, for the progress bar."""
@@ -87,7 +91,7 @@ def judge_log(
     jobs = jobs or len(os.sched_getaffinity(0))
     sizes = log.parts(_PARTS_A_JOB * jobs if jobs > 1 else 1)
     total = sum(sizes) or 1
-    with _workers(log, tuple(contenders), min(jobs, len(sizes))) as run:
+    with _rare_collections(), _workers(log, tuple(contenders), min(jobs, len(sizes))) as run:
         done = 0.0
         judged: dict[int, ServicesJudged] = {}
         # The largest first, so that no process is left alone with one at the end.
@@ -111,6 +115,19 @@ def judge_log(
         observations=sum(one.observations for one in parts),
         until=max((one.until for one in parts if one.until is not None), default=None),
     )
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Keep the garbage collector, of this process and its children, from walking the log again and again."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_SEEN_BY_COLLECTOR, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @contextmanager
