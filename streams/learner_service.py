@@ -57,8 +57,8 @@ BACKTESTED = timedelta(days=30)
 REMINDED = timedelta(days=1)
 """How often a champion is told of again, so that the log never forgets it."""
 
-_MOST_OF_A_CORE = 0.05
-"""Share of its time that looking takes at most, trainings included, and so of one core."""
+_MOST_OF_A_CORE, _LONGEST_PACES = 0.05, 20.0
+"""Share of its time that looking takes, and so of one core, and after how many paces it looks nonetheless."""
 
 _NICENESS = 10
 """Judging and acting come first on a machine that is shared."""
@@ -247,7 +247,8 @@ def run_learner(settings: Settings, stop: Event) -> None:
             else:
                 _tell(writer, learner, changes)
             took = time.monotonic() - began
-            stop.wait(max(settings.learner.pace.total_seconds(), took / _MOST_OF_A_CORE - took))
+            pace = settings.learner.pace.total_seconds()
+            stop.wait(max(pace, min(took / _MOST_OF_A_CORE - took, _LONGEST_PACES * pace)))
 
 
 def _tell(writer: LogWriter, learner: Learner, changes: list[ModelChanged]) -> None:
