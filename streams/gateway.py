@@ -16,6 +16,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from feature_store.stores import JournalPlace
 from schemas.cdevents import read_deploy
 from schemas.cloudevents import CloudEvent, read_request, write_record
 from schemas.errors import SchemaError, SutureError
@@ -42,6 +43,7 @@ from streams.gateway_otlp import Encoding, encoding_of, failure, for_senders, re
 from streams.gateway_publishing import Publisher
 from streams.gateway_releases import add_release_routes
 from streams.gateway_remote_write import add_remote_write_routes
+from streams.gateway_sql import add_sql_routes
 from streams.gateway_tokens import HOOKS_ALONE, Scope, Tokens
 from streams.gateway_verdicts import add_verdict_routes
 from streams.gateway_webhooks import Vendor, Webhooks
@@ -77,6 +79,7 @@ def create_app(
     webhooks: WebhookSettings | None = None,
     access: AccessSettings | None = None,
     callbacks: CallbackSettings | None = None,
+    journal: JournalPlace | None = None,
 ) -> FastAPI:
     """Return the gateway as an ASGI application.
 
@@ -94,6 +97,7 @@ def create_app(
         webhooks: Which vendors may tell of deploys by webhook; none refuses them all.
         access: What is told and taken without a token; none leaves both doors open.
         callbacks: What proves people's answers from PagerDuty and Slack; none refuses them all.
+        journal: Where the decision log is, for those who ask it in SQL; None has none.
 
     Raises:
         SettingsError: the tokens are malformed, or a door is closed that none of them opens.
@@ -141,6 +145,7 @@ def create_app(
             summary=f"What {vendor} tells of deployments",
         )
     add_deploy_routes(app, gateway.publish, waiting.held, doors, now)
+    add_sql_routes(app, journal, known)
     add_keptn_routes(app, waiting, doors, now)
     add_alert_routes(app, gateway.publish, webhooks, now, telemetry.labels, max_body_bytes)
     app.add_exception_handler(RefusedRequest, _refused)

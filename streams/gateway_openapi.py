@@ -45,8 +45,11 @@ _SCOPES: Mapping[str, Scope] = {
     "/v1/deploys": Scope.DEPLOY,
     "/v1/events": Scope.DEPLOY,
     "/v1/approvals": Scope.ANSWER,
+    "/v1/sql": Scope.READ,
 }
 _ALWAYS = (Scope.ANSWER,)
+_CLOSED = ("/v1/sql",)
+"""Paths that ask for a token even where others of their scope are open."""
 _HEALTH = ("/healthz", "/readyz", "/metrics")
 _BASIC = ("/api/v1/query",)
 _REFUSED = {
@@ -133,13 +136,14 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     scope = next((scope for start, scope in _SCOPES.items() if path.startswith(start)), None)
     if scope is None:
         return
-    ways: list[dict[str, list[str]]] = [] if scope in _ALWAYS else [{}]
+    is_closed = scope in _ALWAYS or path in _CLOSED
+    ways: list[dict[str, list[str]]] = [] if is_closed else [{}]
     ways.append({"bearer": []})
     if path in _BASIC:
         ways.append({"basic": []})
     operation["security"] = ways
     needed = f"Needs a token with scope `{scope}`"
-    if scope not in _ALWAYS:
+    if not is_closed:
         needed += f" where `SUTURE_{scope.upper()}_OPEN` is false"
     operation["description"] = "\n\n".join(filter(None, (operation.get("description", ""), f"{needed}.")))
 

@@ -73,6 +73,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             telemetry=settings.telemetry,
             access=settings.access,
             callbacks=_callbacks(settings),
+            journal=settings.journal,
             is_ready=publisher.is_ready,
         )
         config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)
