@@ -163,7 +163,10 @@ class _History:
                 self.rejected += 1
         elif self._champion is not None:
             trials = self._trials(lessons, self._crowned, self._champion, self._parent)
-            beside = self._trials(lessons, self._crowned, self._parent, self._champion)
+            beside = [
+                replace(trial, champion_min=trial.challenger_min, challenger_min=trial.champion_min)
+                for trial in trials
+            ]
             if of_champion(trials, beside).stage is ModelStage.RETIRED:
                 self._champion, self._parent = self._parent, None
                 self.retired += 1

@@ -15,6 +15,10 @@ won `1 / level`: J. Ville's inequality ("Etude critique de la notion de collecti
 every look; the bet is spread evenly over all shares above the budget. What ends a challenger is asked at
 `level` each time: to lose one too many costs a training, not a release.
 
+A release that is taken back is seen no further: whoever runs in shadow is seen to be earlier, and never to be
+later. A challenger that is as often later as earlier would win by that. So each release that it was cut off
+from counts as a loss of the size that differences have where both were seen.
+
 Labels are probabilities. A release counts as far as it is known, and as bad as it probably was; tests of
 whole numbers take the weights' sums rounded to the side that spares who is tested.
 """
@@ -46,7 +50,8 @@ class Trial:
         champion_min: Minutes until the champion called it harmful; None for never.
         challenger_min: The same of the challenger.
         watched_min: How long it was watched: the delay of who did not find it.
-        is_cut_off: It was taken back before the challenger found it: what it would have said is unknown.
+        is_cut_off: It was taken back before the one of the two that ran in shadow found it, which is the one
+            that never did: by how much it would have been later is unknown.
     """
 
     release: str
@@ -60,8 +65,8 @@ class Trial:
     is_cut_off: bool = False
 
     @property
-    def gained_min(self) -> float:
-        """Return by how many minutes the challenger was earlier; below 0 where it was later."""
+    def seen_gain_min(self) -> float:
+        """Return by how many minutes the challenger was seen to be earlier; below 0 where it was later."""
         first, second = (
             self.watched_min if found is None else min(found, self.watched_min)
             for found in (self.champion_min, self.challenger_min)
@@ -196,12 +201,27 @@ def _wins(trials: Sequence[Trial], terms: Terms) -> str:
     return f"look {look}, at the first {len(first)}: {told}"
 
 
+def gains_min(trials: Sequence[Trial]) -> Floats:
+    """Return by how many minutes the challenger was earlier, (trials,); a guess where one was cut off.
+
+    The guess is the mean size of the differences that were seen, a minute where there are none.
+    """
+    seen = np.array([trial.seen_gain_min for trial in trials], dtype=np.float64)
+    is_cut_off = np.array([trial.is_cut_off for trial in trials], dtype=np.bool_)
+    weights = np.array([trial.weight * trial.p_bad for trial in trials], dtype=np.float64)
+    told = weights * ~is_cut_off * (np.abs(seen) > 1e-12)
+    size = float((told * np.abs(seen)).sum() / told.sum()) if told.sum() > 0 else 1.0
+    is_later = np.array([trial.challenger_min is None for trial in trials], dtype=np.bool_)
+    return np.where(is_cut_off, np.where(is_later, -size, size), seen)
+
+
 def chance_of_gain(trials: Sequence[Trial], terms: Terms) -> float:
     """Return how often as many minutes would be gained if each had gone either way: exact, or drawn.
 
     All signs are tried for up to 12 releases that differ; more are drawn, which counts the seen one as well.
     """
-    gains = np.array([trial.weight * trial.p_bad * trial.gained_min for trial in trials], dtype=np.float64)
+    weights = np.array([trial.weight * trial.p_bad for trial in trials], dtype=np.float64)
+    gains = weights * gains_min(trials)
     gains = gains[np.abs(gains) > 1e-12]
     if len(gains) == 0:
         return 1.0
@@ -263,9 +283,9 @@ def gained_with_interval(trials: Sequence[Trial], terms: Terms) -> tuple[float, 
     keys = sorted({trial.service for trial in trials})
     place = {key: number for number, key in enumerate(keys)}
     sums, weights = np.zeros(len(keys)), np.zeros(len(keys))
-    for trial in trials:
+    for trial, gain in zip(trials, gains_min(trials).tolist(), strict=True):
         weight = trial.weight * trial.p_bad
-        sums[place[trial.service]] += weight * trial.gained_min
+        sums[place[trial.service]] += weight * gain
         weights[place[trial.service]] += weight
     total = float(weights.sum())
     mean = float(sums.sum()) / total if total > 0 else 0.0

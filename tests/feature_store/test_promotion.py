@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_store.promotion import Terms, Trial, chance_of_gain, of_challenger, of_champion
+from feature_store.promotion import Terms, Trial, chance_of_gain, gains_min, of_challenger, of_champion
 from schemas.models import ModelStage
 
 WEEK = timedelta(days=7)
@@ -185,6 +185,49 @@ def test_a_challenger_that_is_no_better_is_seldom_promoted_however_often_it_is_l
                 if ruling.stage is ModelStage.CHAMPION:
                     break
     assert promoted / rounds <= terms.level
+
+
+def as_seen_live(trial: Trial) -> Trial:
+    """Return a trial as it is seen of a shadow: who takes back earlier ends what the shadow could say."""
+    lived, tried = trial.champion_min, trial.challenger_min
+    if lived is None or tried is None or tried <= lived:
+        return trial
+    return replace(trial, challenger_min=None, watched_min=lived + 0.5, is_cut_off=True)
+
+
+def test_nor_where_nobody_sees_how_much_later_it_would_have_been() -> None:
+    terms, promoted, rounds = Terms(rounds=400), 0, 200
+    for seed in range(rounds):
+        draw = random.Random(1000 + seed)
+        seen: list[Trial] = []
+        for number in range(120):
+            is_bad = draw.random() < 0.4
+            one, other = draw.uniform(2, 20), draw.uniform(2, 20)
+            told = a_trial(
+                number,
+                is_bad=is_bad,
+                champion=one if is_bad else None,
+                challenger=other if is_bad else None,
+            )
+            seen.append(as_seen_live(told))
+            is_looked_at = number + 1 in (30, 60, 120)
+            if is_looked_at and of_challenger(seen, WEEK, terms).stage is ModelStage.CHAMPION:
+                promoted += 1
+                break
+    assert promoted / rounds <= terms.level
+
+
+def test_one_that_is_mostly_earlier_wins_though_it_is_cut_off_now_and_then() -> None:
+    bad = [a_trial(n, is_bad=True, champion=10.0, challenger=12.0 if n % 10 == 9 else 6.0) for n in range(40)]
+    ruling = of_challenger([as_seen_live(trial) for trial in bad], WEEK)
+    assert ruling.stage is ModelStage.CHAMPION
+
+
+def test_a_champion_that_its_parent_in_shadow_was_cut_off_from_is_the_earlier_one() -> None:
+    later = [a_trial(n, is_bad=True, champion=None, challenger=6.0, is_cut_off=True) for n in range(20)]
+    sooner = [a_trial(100 + n, is_bad=True, champion=9.0, challenger=10.0) for n in range(15)]
+    assert gains_min([*later, *sooner]).tolist() == [1.0] * 20 + [-1.0] * 15
+    assert of_champion(trials(), [*later, *sooner]).stage is None
 
 
 @given(st.integers(30, 59))
