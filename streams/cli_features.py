@@ -9,9 +9,8 @@ import typer
 
 from schemas.cloudevents import read_instant
 from schemas.errors import SettingsError
-from streams.settings import read_settings
+from streams.cli_journal import Data, journal_of
 
-Data = Annotated[Path | None, typer.Option(help="Folder that holds the journal; default: SUTURE_DATA.")]
 AsOf = Annotated[
     str, typer.Option("--as-of", help="As it was known at this instant, RFC 3339; default: now.")
 ]
@@ -44,7 +43,7 @@ def features(
     from feature_store.features import features as read_features
     from feature_store.views import connect
 
-    with connect(_journal(data)) as connection:
+    with connect(journal_of(data)) as connection:
         table = read_features(connection, _instant(as_of))
     part = output.with_name(f"{output.name}.part")
     try:
@@ -56,10 +55,6 @@ def features(
     except OSError as error:
         raise SettingsError(f"{output}: {error.strerror or error}") from error
     typer.echo(f"{table.num_rows} releases with {table.num_columns} columns are in {output}")
-
-
-def _journal(data: Path | None) -> Path:
-    return data / "journal" if data is not None else read_settings().journal
 
 
 def _instant(text: str) -> datetime | None:

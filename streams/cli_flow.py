@@ -14,8 +14,7 @@ from rich.console import Console
 from schemas.codec import adapter
 from schemas.errors import SettingsError
 from streams import clock
-from streams.cli_questions import Data
-from streams.settings import read_settings
+from streams.cli_journal import Data, journal_of
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -109,8 +108,3 @@ def _file_name(question: str, *, calibration: bool) -> str:
     if not question:
         return "calibration" if calibration else "dora"
     return re.sub(r"[^A-Za-z0-9._-]+", "-", question).strip("-.") or "release"
-
-
-def journal_of(data: Path | None) -> Path:
-    """Return where the journal is."""
-    return read_settings().journal if data is None else data / "journal"

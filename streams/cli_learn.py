@@ -15,6 +15,7 @@ from schemas.codec import adapter, from_python
 from schemas.durations import PositiveDuration
 from schemas.errors import SchemaError, SettingsError
 from streams import clock
+from streams.cli_journal import Data, journal_of
 from streams.settings import read_settings
 
 
@@ -43,9 +44,7 @@ def learn(
     ] = "",
     seed: Annotated[int, typer.Option(help="What random choices of a risk model come from.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder that holds the journal; default: SUTURE_DATA.")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Learn from the journal once, and put what was learnt onto the log.
 
@@ -53,7 +52,7 @@ def learn(
     promoted. A risk model is used at once if it wins on releases that were held back.
     """
     at = read_instant("--as-of", as_of) if as_of else None
-    journal = read_settings().journal if data is None else data / "journal"
+    journal = journal_of(data)
     if family is Family.JUDGE:
         _learn_judge(journal, at, _duration(since or "90d"), json=json, dry_run=dry_run)
         return

@@ -12,6 +12,7 @@ from schemas.codec import adapter
 from schemas.errors import SettingsError
 from schemas.models import ModelChanged, ModelFamily
 from streams import clock
+from streams.cli_journal import Data, journal_of
 from streams.settings import read_settings
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Models that were learnt: list them, look at one, promote or retire one.")
 
-Data = Annotated[Path | None, typer.Option(help="Folder that holds the journal; default: SUTURE_DATA.")]
 Why = Annotated[str, typer.Option(help="Kept in the journal.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -112,7 +112,7 @@ def _registries(data: Path | None) -> "dict[ModelFamily, Registry]":
     from feature_store.registry import read_registry
     from feature_store.views import connect
 
-    with connect(_journal(data)) as connection:
+    with connect(journal_of(data)) as connection:
         return {family: read_registry(connection, family) for family in ModelFamily}
 
 
@@ -129,10 +129,6 @@ def _found(registries: "dict[ModelFamily, Registry]", name: str) -> "tuple[Regis
 
 def _print_json(changes: list[ModelChanged]) -> None:
     sys.stdout.buffer.write(adapter(list[ModelChanged]).dump_json(changes, indent=2) + b"\n")
-
-
-def _journal(data: Path | None) -> Path:
-    return data / "journal" if data is not None else read_settings().journal
 
 
 def _given(why: str) -> str:

@@ -4,7 +4,6 @@ What opens the journal is imported where it is used: it takes half a second that
 """
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.codec import adapter
+from streams.cli_journal import Data, journal_of
 from streams.cli_sql import sql
-from streams.settings import read_settings
-
-Data = Annotated[Path | None, typer.Option(help="Folder that holds the journal; default: SUTURE_DATA.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -38,7 +35,7 @@ def why(
     from feature_store.why import why as find_story
 
     question = " ".join(release)
-    with connect(_journal(data)) as connection:
+    with connect(journal_of(data)) as connection:
         try:
             typer.echo(tell(find_story(connection, question)))
         except ReleaseNotFoundError:
@@ -59,7 +56,7 @@ def releases(
     from feature_store.releases import ReleaseRow, list_releases
     from feature_store.views import connect
 
-    with connect(_journal(data)) as connection:
+    with connect(journal_of(data)) as connection:
         rows = list_releases(connection, environment, service, limit)
     if json:
         sys.stdout.buffer.write(adapter(list[ReleaseRow]).dump_json(rows, indent=2) + b"\n")
@@ -79,7 +76,3 @@ def releases(
             row.labels or "",
         )
     Console().print(table if rows else "no release is in the journal yet")
-
-
-def _journal(data: Path | None) -> Path:
-    return read_settings().journal if data is None else data / "journal"

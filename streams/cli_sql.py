@@ -13,7 +13,7 @@ import typer
 
 from feature_store.formats import Format
 from schemas.errors import SettingsError
-from streams.settings import read_settings
+from streams.cli_journal import Data, journal_of
 
 if TYPE_CHECKING:
     from feature_store.views import Connection
@@ -34,16 +34,14 @@ def sql(
     table: Annotated[
         list[str] | None, typer.Option(help="Only this view into --database; may be repeated.")
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder that holds the journal; default: SUTURE_DATA.")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Ask the decision log in SQL, or by a question's name; write rows, or the whole as a database."""
     _refuse_nonsense(query, question, lists, database, settings, table)
     if lists:
         _list(form)
         return
-    journal = read_settings().journal if data is None else data / "journal"
+    journal = journal_of(data)
     if database is not None:
         _write_database(journal, database, table or [])
         return
