@@ -58,7 +58,7 @@ _DOCUMENTED = re.compile(r"-- (\w+): (.+)")
 _LOCKS = (
     "SET TimeZone = 'UTC'",
     # It would go to standard output, in the midst of the rows.
-    "SET enable_progress_bar = false",
+    "SET enable_progress_bar_print = false",
     # Files never change under their names: what was read of one stays true.
     "SET parquet_metadata_cache = true",
     "SET validate_external_file_cache = 'NO_VALIDATION'",
@@ -99,14 +99,14 @@ def connect_unlocked() -> Connection:
     """Return an empty database in memory that may read and write files: for our own statements alone."""
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET enable_progress_bar_print = false")
     return connection
 
 
 def connect_file(path: Path) -> Connection:
     """Return a DuckDB file, opened to be read."""
     connection = duckdb.connect(path, read_only=True)
-    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET enable_progress_bar_print = false")
     return connection
 
 

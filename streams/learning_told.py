@@ -14,6 +14,9 @@ from feature_store.training import ALL
 from schemas.models import ModelFamily, ModelStage
 from streams.learning import Training
 
+_LEAST_BAD, _LEAST_GOOD = 3.0, 10.0
+"""Of so many releases that count, delay or a share of a thousand is told; of fewer it would say nothing."""
+
 
 def tell_training(training: Training, console: Console) -> None:
     """Print what was learnt, from what, and what it did on releases that had no say."""
@@ -47,10 +50,10 @@ def tell_training(training: Training, console: Console) -> None:
 def _held_back(figures: Mapping[str, float]) -> str:
     """Return what shares and budgets did on releases that had no say in them, as a sentence."""
     parts = []
-    if "delay_min_before" in figures:
+    if figures.get("bad_releases", 0.0) >= _LEAST_BAD and "delay_min_before" in figures:
         before, after = figures["delay_min_before"], figures["delay_min_after"]
         parts.append(f"bad ones were found after {before:.1f} min, and would be after {after:.1f}")
-    if "false_share_before" in figures:
+    if figures.get("good_releases", 0.0) >= _LEAST_GOOD and "false_share_before" in figures:
         before, after = (1000 * figures[f"false_share_{side}"] for side in ("before", "after"))
         parts.append(f"of 1,000 good ones {before:.1f} were called harmful, and {after:.1f} would be")
     if not parts:
