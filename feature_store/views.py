@@ -6,6 +6,7 @@ memory.
 """
 
 import re
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -57,8 +58,6 @@ _DOCUMENTED = re.compile(r"-- (\w+): (.+)")
 # Last, because what comes after it cannot be set.
 _LOCKS = (
     "SET TimeZone = 'UTC'",
-    # It would go to standard output, in the midst of the rows.
-    "SET enable_progress_bar_print = false",
     # Files never change under their names: what was read of one stays true.
     "SET parquet_metadata_cache = true",
     "SET validate_external_file_cache = 'NO_VALIDATION'",
@@ -90,23 +89,31 @@ def connect(place: JournalPlace | Store, *, memory_bytes: int | None = None) -> 
     open_views(connection, place)
     if memory_bytes is not None:
         connection.execute(f"SET memory_limit = '{memory_bytes}B'")
+    _draw_no_bar(connection)
     for lock in _LOCKS:
         connection.execute(lock)
     return connection
+
+
+def _draw_no_bar(connection: Connection) -> None:
+    """Keep DuckDB's progress bar out of standard output, where it would stand in the midst of the rows."""
+    # A notebook that lacks what would draw one has none, and refuses to be told so.
+    with suppress(duckdb.InvalidInputException):
+        connection.execute("SET enable_progress_bar = false")
 
 
 def connect_unlocked() -> Connection:
     """Return an empty database in memory that may read and write files: for our own statements alone."""
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar_print = false")
+    _draw_no_bar(connection)
     return connection
 
 
 def connect_file(path: Path) -> Connection:
     """Return a DuckDB file, opened to be read."""
     connection = duckdb.connect(path, read_only=True)
-    connection.execute("SET enable_progress_bar_print = false")
+    _draw_no_bar(connection)
     return connection
 
 
