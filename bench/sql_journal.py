@@ -5,6 +5,7 @@ marks stand, in every column and in the JSON of the body. Ids are random, so the
 ones. The chain's digests are not computed: `suture audit --chain` would not pass.
 """
 
+import multiprocessing
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -62,7 +63,8 @@ def generate(root: Path, decisions: int, *, days: int, seed: int, processes: int
     rows: dict[str, int] = {}
     sizes: dict[str, int] = {}
     files = 0
-    with ProcessPoolExecutor(processes) as pool:
+    # Not forked: a database's threads do not come along, and what is left of it would be cleared away.
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         arguments = ([root] * len(parts), [seed] * len(parts), parts)
         for manifest in pool.map(_write_part, *arguments, chunksize=4):
             for file in manifest.files:
